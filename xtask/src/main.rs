@@ -1,0 +1,2 @@
+//! What must run before and around cargo.
+fn main() {}
