@@ -1,0 +1,105 @@
+//! From a crate to the wasm and the JavaScript that a browser loads.
+
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, Result};
+use wasm_bindgen_cli_support::Bindgen;
+
+use crate::{
+    house::House,
+    run::{output, run, say},
+    tools::WASM_TARGET,
+};
+
+/// The extensions of WebAssembly that rustc uses for this target; wasm-opt assumes none by itself.
+const FEATURES: [&str; 7] = [
+    "--enable-bulk-memory",
+    "--enable-bulk-memory-opt",
+    "--enable-multivalue",
+    "--enable-mutable-globals",
+    "--enable-nontrapping-float-to-int",
+    "--enable-reference-types",
+    "--enable-sign-ext",
+];
+
+/// Compiles crates for the browser: small, without debug information and without the paths of the machine.
+pub struct Compiler<'a> {
+    house: &'a House,
+    wasm_opt: PathBuf,
+    rust_flags: String,
+}
+
+impl<'a> Compiler<'a> {
+    /// A compiler that uses the wasm-opt of the npm folder.
+    ///
+    /// # Errors
+    ///
+    /// If the sources of the dependencies cannot be had.
+    pub fn new(house: &'a House, npm: &Path) -> Result<Self> {
+        // The folder that holds the sources of the dependencies has to exist before its name can be hidden.
+        run(&mut house.cargo(&["fetch", "--quiet", "--locked"]))?;
+        let wasm_opt = npm.join("node_modules/binaryen/bin/wasm-opt");
+        Ok(Self { house, wasm_opt, rust_flags: rust_flags(house)? })
+    }
+
+    /// Compiles `package` and lays its bindings into `folder`; does nothing for a package without a wasm of its own.
+    ///
+    /// # Errors
+    ///
+    /// If any stage fails.
+    pub fn bindings(&self, package: &str, folder: &Path) -> Result<()> {
+        if !self.house.yields_wasm(package) {
+            say(&format!("{package} has no cdylib target: left out"));
+            return Ok(());
+        }
+        say(&format!("{package}: cargo build --profile wasm, wasm-bindgen, wasm-opt -Oz"));
+        let module = package.replace('-', "_");
+        let compiled = self.compile(package)?.join(&module).with_extension("wasm");
+        bind(&compiled, folder).with_context(|| format!("wasm-bindgen of {package}"))?;
+        self.shrink(&folder.join(format!("{module}_bg.wasm")))
+    }
+
+    /// Gives the folder that holds the compiled module.
+    fn compile(&self, package: &str) -> Result<PathBuf> {
+        let mut cargo = self.house.cargo(&["build", "--locked", "--lib", "--profile", "wasm", "--target", WASM_TARGET]);
+        run(cargo.args(["--package", package]).env("CARGO_ENCODED_RUSTFLAGS", &self.rust_flags))?;
+        Ok(self.house.target(WASM_TARGET).join("wasm"))
+    }
+
+    fn shrink(&self, wasm: &Path) -> Result<()> {
+        let mut node = self.house.command("node");
+        run(node.arg(&self.wasm_opt).arg("-Oz").args(FEATURES).arg(wasm).arg("-o").arg(wasm))
+    }
+}
+
+fn bind(compiled: &Path, folder: &Path) -> Result<()> {
+    fs::create_dir_all(folder)?;
+    let mut bindgen = Bindgen::new();
+    bindgen.input_path(compiled).web(true)?.typescript(false);
+    bindgen.remove_name_section(true).remove_producers_section(true);
+    bindgen.generate(folder)
+}
+
+/// Flags that replace each folder of this machine by a short name, so that the same sources give the same bytes anywhere.
+fn rust_flags(house: &House) -> Result<String> {
+    let sysroot = output(house.command("rustc").args(["--print", "sysroot"]))?;
+    let mut names =
+        vec![(house.source(""), "/pay-cash/".to_owned()), (PathBuf::from(sysroot.trim()), "/rust".to_owned())];
+    // Later flags win over earlier ones, so the folders inside come after those around them.
+    names.push((cargo_home()?, "/cargo".to_owned()));
+    let sources = cargo_home()?.join("registry/src");
+    for registry in fs::read_dir(&sources).with_context(|| sources.display().to_string())? {
+        names.push((registry?.path(), "/deps".to_owned()));
+    }
+    let flags = names.iter().map(|(folder, name)| format!("--remap-path-prefix={}={name}", folder.display()));
+    // The separator that cargo reads, so that a folder's name may hold spaces.
+    Ok(flags.collect::<Vec<_>>().join("\u{1f}"))
+}
+
+fn cargo_home() -> Result<PathBuf> {
+    let chosen = env::var_os("CARGO_HOME").map(PathBuf::from);
+    chosen.or_else(|| env::home_dir().map(|home| home.join(".cargo"))).context("neither CARGO_HOME nor a home folder")
+}

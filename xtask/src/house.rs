@@ -1,0 +1,116 @@
+//! Where things lie in this clone, and what cargo knows of it.
+
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use anyhow::{Context, Result};
+use serde_json::Value;
+
+use crate::run;
+
+/// The clone that the commands work on.
+pub struct House {
+    root: PathBuf,
+    target: PathBuf,
+    metadata: Value,
+}
+
+impl House {
+    /// Finds the clone that this program was built from.
+    ///
+    /// # Errors
+    ///
+    /// If `cargo metadata` fails, as it does where Cargo.lock is out of date.
+    pub fn open() -> Result<Self> {
+        let mut metadata = Command::new(cargo());
+        metadata
+            .args(["metadata", "--format-version=1", "--locked", "--no-deps"])
+            .current_dir(env!("CARGO_MANIFEST_DIR"));
+        let metadata: Value =
+            serde_json::from_str(&run::output(&mut metadata)?).context("cargo metadata is not JSON")?;
+        let path = |key: &str| metadata[key].as_str().map(PathBuf::from).with_context(|| format!("no {key}"));
+        Ok(Self { root: path("workspace_root")?, target: path("target_directory")?, metadata })
+    }
+
+    /// A file or folder of the source tree.
+    pub fn source(&self, path: &str) -> PathBuf {
+        self.root.join(path)
+    }
+
+    /// A file or folder of the target directory.
+    pub fn target(&self, path: &str) -> PathBuf {
+        self.target.join(path)
+    }
+
+    /// A command that runs in the root of the clone, finding our own tools before the machine's.
+    pub fn command(&self, program: impl AsRef<Path>) -> Command {
+        let mut command = Command::new(program.as_ref());
+        command.current_dir(&self.root).env("PATH", self.search_path());
+        command
+    }
+
+    /// A cargo command in the root of the clone.
+    pub fn cargo(&self, arguments: &[&str]) -> Command {
+        let mut command = self.command(cargo());
+        command.args(arguments);
+        command
+    }
+
+    /// Where programs are looked for.
+    pub fn search_path(&self) -> std::ffi::OsString {
+        let machine = env::var_os("PATH").unwrap_or_default();
+        let paths = std::iter::once(self.target("tools/bin")).chain(env::split_paths(&machine));
+        // A folder whose name holds the separator cannot be told apart; then the machine's own list has to do.
+        env::join_paths(paths).unwrap_or(machine)
+    }
+
+    /// The path of `program`, if it can be found.
+    pub fn find(&self, program: &str) -> Option<PathBuf> {
+        env::split_paths(&self.search_path()).map(|folder| folder.join(program)).find(|path| path.is_file())
+    }
+
+    /// The targets of the whole workspace as cargo tells them, each with the name of its package.
+    fn targets(&self) -> impl Iterator<Item = (&str, &Value)> {
+        let packages = self.metadata["packages"].as_array().into_iter().flatten();
+        packages.flat_map(|package| {
+            let name = package["name"].as_str().unwrap_or_default();
+            package["targets"].as_array().into_iter().flatten().map(move |target| (name, target))
+        })
+    }
+
+    /// Whether `package` yields a wasm module of its own.
+    pub fn yields_wasm(&self, package: &str) -> bool {
+        self.targets().any(|(owner, target)| owner == package && holds(&target["crate_types"], "cdylib"))
+    }
+
+    /// The names of the targets of a kind (`test`, `bench`), each after the name of its package.
+    pub fn targets_of_kind(&self, kind: &str) -> impl Iterator<Item = (&str, &str)> {
+        let targets = self.targets().filter(move |(_, target)| holds(&target["kind"], kind));
+        targets.filter_map(|(package, target)| Some((package, target["name"].as_str()?)))
+    }
+
+    /// The version of `package` in Cargo.lock.
+    ///
+    /// # Errors
+    ///
+    /// If Cargo.lock cannot be read or does not name the package.
+    pub fn locked_version(&self, package: &str) -> Result<String> {
+        let lock = fs::read_to_string(self.source("Cargo.lock")).context("Cargo.lock")?;
+        let entry = format!("name = \"{package}\"\nversion = \"");
+        let (_, rest) = lock.split_once(&entry).with_context(|| format!("{package} is not in Cargo.lock"))?;
+        let (version, _) = rest.split_once('"').context("Cargo.lock is cut short")?;
+        Ok(version.to_owned())
+    }
+}
+
+/// The cargo that started us, or else the one on the search path.
+fn cargo() -> PathBuf {
+    env::var_os("CARGO").map_or_else(|| PathBuf::from("cargo"), PathBuf::from)
+}
+
+fn holds(list: &Value, wanted: &str) -> bool {
+    list.as_array().into_iter().flatten().any(|entry| entry == wanted)
+}
