@@ -1,0 +1,74 @@
+//! What can be wrong with the form of a message.
+
+use thiserror::Error;
+
+/// Why a text is not a message of this protocol, or not the message it claims to be.
+///
+/// A malformed envelope is discarded (protocol.md section 1); a well-formed one whose labels or values do not fit its
+/// template is answered with problem `form`.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum FormFault {
+    /// Longer than a message, value or section may be.
+    #[error("the {what} is longer than {limit}")]
+    TooLong {
+        /// Which part.
+        what: &'static str,
+        /// The limit, in bytes or items.
+        limit: usize,
+    },
+    /// The bytes are not UTF-8.
+    #[error("the text is not UTF-8")]
+    NotText,
+    /// A control character, line separator or bidirectional control where none may stand.
+    #[error("a character that may not stand in a value")]
+    BadCharacter,
+    /// The header line is missing or names another system.
+    #[error("there is no header of this system")]
+    NoHeader,
+    /// The header names a protocol number nobody has defined.
+    #[error("protocol {0} is not known")]
+    UnknownProtocol(String),
+    /// The trailer line is missing.
+    #[error("there is no trailer")]
+    NoTrailer,
+    /// Something other than white space stands behind the trailer.
+    #[error("something stands behind the trailer")]
+    Trailing,
+    /// The checksum differs from that of the text.
+    #[error("the checksum does not fit the text")]
+    Checksum,
+    /// A line that is neither a pair nor the continuation of one.
+    #[error("line {0} is neither a pair nor a continuation")]
+    BadLine(usize),
+    /// A label twice in one section.
+    #[error("the label {0} stands twice")]
+    Repeated(String),
+    /// A label that the template requires is absent.
+    #[error("the label {0} is missing")]
+    Missing(String),
+    /// A label stands that its message does not allow here.
+    #[error("the label {0} may not stand here")]
+    Unexpected(String),
+    /// A value is not of its label's type.
+    #[error("the value of {label} is not a {kind}")]
+    BadValue {
+        /// Which label.
+        label: String,
+        /// The type, as the table names it.
+        kind: String,
+    },
+    /// The message is of another type.
+    #[error("this is a {found}, not a {expected}")]
+    OtherType {
+        /// The type wanted.
+        expected: &'static str,
+        /// The type read.
+        found: String,
+    },
+    /// A hashed free text could be mistaken for another hashed field (protocol 1.0 joins without separators).
+    #[error("the text of {0} could be read as another field")]
+    Ambiguous(String),
+    /// Records that contradict each other, such as a success with a problem.
+    #[error("{0}")]
+    Contradiction(&'static str),
+}
