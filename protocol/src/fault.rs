@@ -2,6 +2,9 @@
 
 use thiserror::Error;
 
+use crate::suite::{Item, Protocol};
+use crate::template::{Field, Presence};
+
 /// Why a text is not a message of this protocol, or not the message it claims to be.
 ///
 /// A malformed envelope is discarded (protocol.md section 1); a well-formed one whose labels or values do not fit its
@@ -71,4 +74,35 @@ pub enum FormFault {
     /// Records that contradict each other, such as a success with a problem.
     #[error("{0}")]
     Contradiction(&'static str),
+}
+
+/// How a row announces itself in what protocol 1.0 hashes: `amount:`, `answer_`, `instrument-`.
+pub(crate) fn marker(field: &Field) -> String {
+    match field.presence {
+        Presence::Required | Presence::Optional => format!("{}:", field.label),
+        Presence::Numbered => format!("{}_", field.label),
+        Presence::Prefix => field.label.to_owned(),
+    }
+}
+
+/// Refuses, in protocol 1.0, a signed value in which a later signed field could be read. Values are joined there without
+/// white space, so that a note and an amount could hash like one note that ends in the text of an amount.
+///
+/// `markers` are those of all signed rows, in the order in which they are hashed.
+pub(crate) fn refuse_ambiguous(protocol: Protocol, markers: &[String], items: &[Item<'_>]) -> Result<(), FormFault> {
+    if protocol != Protocol::V1 {
+        return Ok(());
+    }
+    for (label, value) in items {
+        let value: String = value.chars().filter(|c| !c.is_ascii_whitespace()).collect();
+        let own = markers.iter().position(|marker| is_marker_of(marker, label)).map_or(0, |at| at + 1);
+        if markers[own..].iter().any(|marker| value.contains(marker.as_str())) {
+            return Err(FormFault::Ambiguous(label.to_string()));
+        }
+    }
+    Ok(())
+}
+
+fn is_marker_of(marker: &str, label: &str) -> bool {
+    marker.strip_suffix(':').map_or_else(|| label.starts_with(marker), |exact| exact == label)
 }

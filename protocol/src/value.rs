@@ -161,7 +161,8 @@ fn is_url(text: &str) -> bool {
     let here = matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
     let scheme = url.scheme() == "https" || (url.scheme() == "http" && here);
     // The parser repairs much ("https:/x", "https:\\x"); what it had to repair is refused.
-    let absolute = text.get(..url.scheme().len() + 3).is_some_and(|s| s.eq_ignore_ascii_case(&format!("{}://", url.scheme())));
+    let absolute =
+        text.get(..url.scheme().len() + 3).is_some_and(|s| s.eq_ignore_ascii_case(&format!("{}://", url.scheme())));
     let authority = text.split(['/', '?', '#']).nth(2).unwrap_or_default();
     scheme && absolute && url.host_str().is_some_and(|host| !host.is_empty()) && !authority.contains(['@', '\\'])
 }
@@ -438,7 +439,8 @@ mod tests {
 
     #[test]
     fn urls_of_other_schemes_and_with_user_information_are_refused() {
-        for good in ["https://shop.example/pay?x=1#y", "http://127.0.0.1:8402/a", "http://[::1]/", "http://localhost/"] {
+        for good in ["https://shop.example/pay?x=1#y", "http://127.0.0.1:8402/a", "http://[::1]/", "http://localhost/"]
+        {
             assert!(Url::of(good).is_some(), "{good}");
         }
         let bad = [

@@ -65,7 +65,7 @@ impl Suite for Classic {
     }
 
     fn generate(&self, rng: &mut dyn CryptoRng) -> Result<PersonaKey, CryptoFault> {
-        let key = RsaPrivateKey::new(&mut Sized2(rng), NEW_KEY_BITS).map_err(|_| CryptoFault)?;
+        let key = RsaPrivateKey::new(&mut Lent(rng), NEW_KEY_BITS).map_err(|_| CryptoFault)?;
         let der = key.to_pkcs8_der().map_err(|_| CryptoFault)?;
         Ok(PersonaKey::of_pkcs8(der.as_bytes().to_vec()))
     }
@@ -95,7 +95,7 @@ impl Suite for Classic {
         rng: &mut dyn CryptoRng,
     ) -> Result<Vec<u8>, CryptoFault> {
         let hash = self.signed_hash(purpose, pairs);
-        read_private(key)?.sign_with_rng(&mut Sized2(rng), Pkcs1v15Sign::new::<Md5>(), &hash).map_err(|_| CryptoFault)
+        read_private(key)?.sign_with_rng(&mut Lent(rng), Pkcs1v15Sign::new::<Md5>(), &hash).map_err(|_| CryptoFault)
     }
 
     fn verify(&self, key: &PublicKey, purpose: Purpose, pairs: &[u8], signature: &[u8]) -> Result<(), CryptoFault> {
@@ -113,7 +113,7 @@ impl Suite for Classic {
         let key = SealKey(SecretBytes::new(random::<KEY_AND_IV>(rng).to_vec()));
         let server = read_public(server)?;
         let padding = Oaep::<Sha256>::new();
-        let mut sealed = server.encrypt(&mut Sized2(rng), padding, key.0.expose()).map_err(|_| CryptoFault)?;
+        let mut sealed = server.encrypt(&mut Lent(rng), padding, key.0.expose()).map_err(|_| CryptoFault)?;
         sealed.extend(self.seal(&key, aad, contents, rng)?);
         Ok((sealed, key))
     }
@@ -160,21 +160,21 @@ impl Classic {
             Purpose::Offer => self.digest(&self.digest(pairs)),
         }
     }
+}
 
-    /// Opens the contents behind the RSA block, given how to recover K from the block; shared by all openers.
-    ///
-    /// # Errors
-    /// Whatever was wrong, the same fault.
-    pub fn open_with(
-        sealed: &[u8],
-        modulus_bytes: usize,
-        recover: impl FnOnce(&[u8]) -> Result<Vec<u8>, CryptoFault>,
-    ) -> Result<OpenedSecret, CryptoFault> {
-        let (block, rest) = sealed.split_at_checked(modulus_bytes).ok_or(CryptoFault)?;
-        let reply_key = SealKey(recover(block)?.into());
-        let contents = Self.open(&reply_key, &[], rest)?;
-        Ok(OpenedSecret { contents: Some(contents), reply_key })
-    }
+/// Opens the contents behind an RSA block of `modulus_bytes`, given how to recover K from the block; for every opener.
+///
+/// # Errors
+/// Whatever was wrong, the same fault.
+pub fn open_rsa_with(
+    sealed: &[u8],
+    modulus_bytes: usize,
+    recover: impl FnOnce(&[u8]) -> Result<Vec<u8>, CryptoFault>,
+) -> Result<OpenedSecret, CryptoFault> {
+    let (block, rest) = sealed.split_at_checked(modulus_bytes).ok_or(CryptoFault)?;
+    let reply_key = SealKey(recover(block)?.into());
+    let contents = Classic.open(&reply_key, &[], rest)?;
+    Ok(OpenedSecret { contents: Some(contents), reply_key })
 }
 
 /// The bytes of a value that count: everything but controls, blanks and DEL.
@@ -206,9 +206,9 @@ pub fn modulus_bits(key: &PublicKey) -> Result<u32, CryptoFault> {
 }
 
 /// Lends a generator to calls that want a sized one.
-struct Sized2<'a>(&'a mut dyn CryptoRng);
+struct Lent<'a>(&'a mut dyn CryptoRng);
 
-impl rand_core::TryRng for Sized2<'_> {
+impl rand_core::TryRng for Lent<'_> {
     type Error = std::convert::Infallible;
 
     fn try_next_u32(&mut self) -> Result<u32, Self::Error> {
@@ -224,7 +224,7 @@ impl rand_core::TryRng for Sized2<'_> {
     }
 }
 
-impl rand_core::TryCryptoRng for Sized2<'_> {}
+impl rand_core::TryCryptoRng for Lent<'_> {}
 
 /// Opens requests with crate `rsa`: for tests. The server opens with aws-lc-rs (RUSTSEC-2023-0071).
 #[cfg(any(test, feature = "rsa-opener"))]
@@ -246,6 +246,6 @@ impl Opener for RsaOpener {
     fn open(&self, sealed: &[u8], _: &[u8]) -> Result<OpenedSecret, CryptoFault> {
         use rsa::traits::PublicKeyParts as _;
         let recover = |block: &[u8]| self.0.decrypt(Oaep::<Sha256>::new(), block).map_err(|_| CryptoFault);
-        Classic::open_with(sealed, self.0.size(), recover)
+        open_rsa_with(sealed, self.0.size(), recover)
     }
 }

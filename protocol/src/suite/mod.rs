@@ -13,9 +13,9 @@ use rand_core::CryptoRng;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-pub use classic::modulus_bits;
 #[cfg(any(test, feature = "rsa-opener"))]
 pub use classic::RsaOpener;
+pub use classic::{modulus_bits, open_rsa_with};
 pub use modern::X25519Opener;
 
 use crate::keys::{PersonaKey, PublicKey};
@@ -162,8 +162,13 @@ pub trait Suite: Send + Sync {
     ///
     /// # Errors
     /// The key is not of this suite.
-    fn sign(&self, key: &PersonaKey, purpose: Purpose, pairs: &[u8], rng: &mut dyn CryptoRng)
-    -> Result<Vec<u8>, CryptoFault>;
+    fn sign(
+        &self,
+        key: &PersonaKey,
+        purpose: Purpose,
+        pairs: &[u8],
+        rng: &mut dyn CryptoRng,
+    ) -> Result<Vec<u8>, CryptoFault>;
 
     /// Checks a signature.
     ///
@@ -193,20 +198,19 @@ pub trait Suite: Send + Sync {
     ///
     /// # Errors
     /// The session key is not of this suite.
-    fn message_key(&self, secrets: &SessionSecrets, message: SessionMessage, index: Index)
-    -> Result<SealKey, CryptoFault>;
+    fn message_key(
+        &self,
+        secrets: &SessionSecrets,
+        message: SessionMessage,
+        index: Index,
+    ) -> Result<SealKey, CryptoFault>;
 
     /// Seals contents under a reply key or message key.
     ///
     /// # Errors
     /// The key is not of this suite.
-    fn seal(
-        &self,
-        key: &SealKey,
-        aad: &[u8],
-        contents: &[u8],
-        rng: &mut dyn CryptoRng,
-    ) -> Result<Vec<u8>, CryptoFault>;
+    fn seal(&self, key: &SealKey, aad: &[u8], contents: &[u8], rng: &mut dyn CryptoRng)
+    -> Result<Vec<u8>, CryptoFault>;
 
     /// Opens what [`Suite::seal`] sealed.
     ///

@@ -1,0 +1,180 @@
+//! The payer's side: CA1 and CA4, as wallet and merchant see them.
+
+use rand_core::CryptoRng;
+use thiserror::Error;
+
+use super::{
+    AUTH_CODE, SessionFault, append_auth_code, check_auth_code, expect, opaque, open_in_session, seal_in_session,
+};
+use super::{text_of, token};
+use crate::envelope::Envelope;
+use crate::fault::FormFault;
+use crate::message::ErrorMessage;
+use crate::message::payment::{PAYER_RECEIPT_TYPE, PAYMENT_TYPE, PayerReceipt, PayerReceiptHead, Payment, PaymentBody};
+use crate::money::Money;
+use crate::outcome::{Problem, ResponseCode};
+use crate::pairs::Pairs;
+use crate::secret::SessionSecrets;
+use crate::suite::{CryptoFault, Item, Protocol, SessionMessage};
+use crate::template::{Record, hashed_items};
+use crate::value::{Reading, Version1, to_base64};
+
+const OPAQUE: &str = "opaque";
+
+/// Writes CA1: the payer's promise of `amount` for what `payment` names.
+///
+/// # Errors
+/// Secrets that are not of the protocol's suite.
+pub fn write_payment(
+    protocol: Protocol,
+    secrets: &SessionSecrets,
+    payment: &Payment,
+    amount: Money,
+    rng: &mut dyn CryptoRng,
+) -> Result<String, CryptoFault> {
+    let mut transparent = Pairs::new();
+    payment.write("", &mut transparent);
+    let mut contents = Pairs::new();
+    contents.push_text("amount", text_of(&amount));
+    let code = {
+        let mut items = hashed_items(Payment::FIELDS, &transparent, "");
+        items.extend(hashed_items(PaymentBody::FIELDS, &contents, ""));
+        append_auth_code(protocol, secrets, &items)
+    };
+    contents.push_base64(AUTH_CODE, code);
+    let sealed = seal_in_session(protocol, secrets, SessionMessage::Payment, payment.index, &contents, rng)?;
+    transparent.push_base64(OPAQUE, to_base64(&sealed));
+    Ok(Envelope { protocol, pairs: transparent }.write())
+}
+
+/// CA1 as a merchant reads it; what is sealed in it is for the server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReceivedPayment {
+    /// Which suite.
+    pub protocol: Protocol,
+    /// The transparent part.
+    pub payment: Payment,
+    /// Goes into CA2 as it is (step 1646).
+    pub opaque: Vec<u8>,
+}
+
+impl ReceivedPayment {
+    /// Reads CA1.
+    ///
+    /// # Errors
+    /// The first thing that is not of its form.
+    pub fn read(bytes: &[u8]) -> Result<Self, FormFault> {
+        let Envelope { protocol, pairs } = Envelope::parse(bytes)?;
+        let payment = Payment::read(&pairs, "", Reading::of(protocol))?;
+        expect("type", PAYMENT_TYPE, payment.kind.as_str())?;
+        Ok(Self { protocol, payment, opaque: opaque(&pairs, OPAQUE)? })
+    }
+}
+
+/// Writes CA4: the customer's part of CA3, handed on (process 3100).
+pub fn write_payer_receipt(payment: &ReceivedPayment, customer_opaque: &[u8]) -> String {
+    let Payment { session_id, index, order_id, service_category, .. } = payment.payment.clone();
+    let kind = token(PAYER_RECEIPT_TYPE);
+    let head = PayerReceiptHead { kind, version: Version1, session_id, index, order_id, service_category };
+    let mut pairs = Pairs::new();
+    head.write("", &mut pairs);
+    pairs.push_base64(OPAQUE, to_base64(customer_opaque));
+    Envelope { protocol: payment.protocol, pairs }.write()
+}
+
+/// Why an answer to CA1 is no receipt.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum PayerReceiptFault {
+    /// It is not authentic, or not of its form: nothing is known of the payment.
+    #[error(transparent)]
+    Session(#[from] SessionFault),
+    /// It is for another payment.
+    #[error("the receipt is for another payment")]
+    NotOurs,
+    /// The merchant answered `error`, which nothing authenticates: nothing is known of the payment.
+    #[error("the merchant answered: {}", .0.problem)]
+    Refused(Box<ErrorMessage>),
+}
+
+impl From<FormFault> for PayerReceiptFault {
+    fn from(fault: FormFault) -> Self {
+        Self::Session(fault.into())
+    }
+}
+
+/// Reads CA4: what the server, and nobody else, says of the payment.
+///
+/// # Errors
+/// See [`PayerReceiptFault`].
+pub fn read_payer_receipt(
+    bytes: &[u8],
+    protocol: Protocol,
+    secrets: &SessionSecrets,
+    payment: &Payment,
+) -> Result<PayerReceipt, PayerReceiptFault> {
+    let envelope = Envelope::parse(bytes)?;
+    let reading = Reading::of(envelope.protocol);
+    if envelope.pairs.get("type") == Some(ErrorMessage::TYPE) {
+        let error = ErrorMessage::read(&envelope.pairs, "", reading)?.check()?;
+        return Err(PayerReceiptFault::Refused(Box::new(error)));
+    }
+    let head = PayerReceiptHead::read(&envelope.pairs, "", reading)?;
+    expect("type", PAYER_RECEIPT_TYPE, head.kind.as_str())?;
+    let ours = head.session_id == payment.session_id && head.index == payment.index;
+    if envelope.protocol != protocol || !ours {
+        return Err(PayerReceiptFault::NotOurs);
+    }
+    let sealed = opaque(&envelope.pairs, OPAQUE)?;
+    let contents = open_in_session(protocol, secrets, SessionMessage::PayerReceipt, payment.index, &sealed)?;
+    let receipt = PayerReceipt::read(&contents, "", reading)?;
+    check_auth_code(protocol, secrets, &payer_receipt_items(&envelope.pairs, &contents), &contents)?;
+    if receipt.order_id != payment.order_id {
+        return Err(PayerReceiptFault::NotOurs);
+    }
+    check_payer_receipt(protocol, &receipt)?;
+    Ok(receipt)
+}
+
+/// What the receipt's auth-code covers: what CA4 carries in the clear, then the customer's part.
+pub(super) fn payer_receipt_items<'a>(transparent: &'a Pairs, contents: &'a Pairs) -> Vec<Item<'a>> {
+    let mut items = hashed_items(PayerReceiptHead::FIELDS, transparent, "");
+    items.extend(hashed_items(PayerReceipt::FIELDS, contents, ""));
+    items
+}
+
+/// Checks what rows cannot: a success says how much, a refusal says why.
+fn check_payer_receipt(protocol: Protocol, receipt: &PayerReceipt) -> Result<(), FormFault> {
+    check_verdict(receipt.response_code, receipt.problem.as_ref(), receipt.amount)?;
+    refuse_ambiguous_remark(protocol, receipt.remark.as_ref().map(|remark| remark.as_str()))
+}
+
+/// A verdict is either a success with an amount or a refusal with a problem.
+pub(super) fn check_verdict(
+    response: ResponseCode,
+    problem: Option<&Problem>,
+    amount: Option<Money>,
+) -> Result<(), FormFault> {
+    match (response, problem, amount) {
+        (ResponseCode::Success, None, Some(_)) => Ok(()),
+        (ResponseCode::Success, Some(_), _) => Err(FormFault::Contradiction("a success with a problem")),
+        (ResponseCode::Success, None, None) => Err(FormFault::Contradiction("a success without an amount")),
+        (_, Some(_), _) => Ok(()),
+        (_, None, _) => Err(FormFault::Contradiction("a refusal without a problem")),
+    }
+}
+
+/// Protocol 1.0 hashes values without their labels: a remark must not look like the value that may follow it.
+pub(super) fn refuse_ambiguous_remark(protocol: Protocol, remark: Option<&str>) -> Result<(), FormFault> {
+    use crate::money::Rates;
+    use crate::value::Value as _;
+    let Some(remark) = remark.filter(|_| protocol == Protocol::V1) else { return Ok(()) };
+    let reading = Reading::of(protocol);
+    let stripped: String = remark.chars().filter(|c| !c.is_ascii_whitespace()).collect();
+    let looks_like_another = Money::parse(remark, reading).is_some()
+        || Rates::parse(remark, reading).is_some()
+        || Problem::ALL.iter().any(|problem| problem.code() == stripped);
+    if looks_like_another || remark.contains('|') {
+        return Err(FormFault::Ambiguous("remark".to_owned()));
+    }
+    Ok(())
+}
