@@ -28,7 +28,7 @@ use crate::money::Money;
 use crate::outcome::Problem;
 use crate::pairs::Pairs;
 use crate::secret::{SessionSecrets, same};
-use crate::suite::{CryptoFault, Item, Protocol, SessionMessage};
+use crate::suite::{CryptoFault, Item, KeyInput, Protocol, SessionMessage};
 use crate::template::{Record, hashed_items};
 use crate::value::{Index, Reading, Token, Value, Version1, from_base64, to_base64};
 
@@ -74,7 +74,7 @@ fn seal_in_session(
     contents: &Pairs,
     rng: &mut dyn CryptoRng,
 ) -> Result<Vec<u8>, CryptoFault> {
-    let key = protocol.suite().message_key(secrets, message, index)?;
+    let key = protocol.suite().message_key(secrets, KeyInput { message, version: Version1::NUMBER, index })?;
     protocol.suite().seal(&key, &[], contents.to_text().as_bytes(), rng)
 }
 
@@ -86,7 +86,9 @@ fn open_in_session(
     sealed: &[u8],
 ) -> Result<Pairs, SessionFault> {
     let suite = protocol.suite();
-    let key = suite.message_key(secrets, message, index).map_err(|_| SessionFault::BadOpaque)?;
+    let key = suite
+        .message_key(secrets, KeyInput { message, version: Version1::NUMBER, index })
+        .map_err(|_| SessionFault::BadOpaque)?;
     let contents = suite.open(&key, &[], sealed).map_err(|_| SessionFault::BadOpaque)?;
     parse_contents(&contents).map_err(|_| SessionFault::BadOpaque)
 }

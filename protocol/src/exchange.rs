@@ -263,6 +263,11 @@ impl OpenedRequest {
         Ok(body)
     }
 
+    /// The bytes that the signature covers.
+    pub fn signed_pairs<M: Request>(&self) -> Vec<u8> {
+        self.protocol.suite().pairs(&signed_items::<M>(&self.transparent, &self.contents))
+    }
+
     /// Checks the signature (step 912) over what came, not over what was made of it.
     ///
     /// # Errors
@@ -270,8 +275,7 @@ impl OpenedRequest {
     pub fn verify<M: Request>(&self, key: &PublicKey) -> Result<(), CryptoFault> {
         let suite = self.protocol.suite();
         let signature = self.contents.get(SIGNATURE).and_then(from_base64).ok_or(CryptoFault)?;
-        let input = suite.pairs(&signed_items::<M>(&self.transparent, &self.contents));
-        suite.verify(key, Purpose::Request, &input, &signature)
+        suite.verify(key, Purpose::Request, &self.signed_pairs::<M>(), &signature)
     }
 
     /// Assembles the reply (procedure 1000).

@@ -164,7 +164,7 @@ fn is_url(text: &str) -> bool {
     let absolute =
         text.get(..url.scheme().len() + 3).is_some_and(|s| s.eq_ignore_ascii_case(&format!("{}://", url.scheme())));
     let authority = text.split(['/', '?', '#']).nth(2).unwrap_or_default();
-    scheme && absolute && url.host_str().is_some_and(|host| !host.is_empty()) && !authority.contains(['@', '\\'])
+    scheme && absolute && url.host_str().is_some() && !authority.is_empty() && !authority.contains(['@', '\\'])
 }
 
 impl Url {

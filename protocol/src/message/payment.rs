@@ -80,9 +80,9 @@ record! {
     /// CA2, the merchant part's beginning (fig. 31B).
     pub struct CollectionHead {
         /// `cash-collection` (5217.1A).
-        plain "type" kind: Token<32>,
+        hashed "type" kind: Token<32>,
         /// 5217.1B.
-        plain "version" version: Version1,
+        hashed "version" version: Version1,
     }
 }
 

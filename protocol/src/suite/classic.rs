@@ -14,11 +14,9 @@ use rsa::{Oaep, Pkcs1v15Sign, RsaPrivateKey, RsaPublicKey};
 use sha2::Sha256;
 use spki::{DecodePublicKey, EncodePublicKey};
 
-use super::{CryptoFault, Item, OpenedSecret, Opener, Purpose, SealKey, SessionMessage, Suite, random};
+use super::{CryptoFault, Item, KeyInput, OpenedSecret, Opener, Purpose, SealKey, Suite, random};
 use crate::keys::{PersonaKey, PublicKey};
 use crate::secret::{SecretBytes, SessionSecrets};
-use crate::value::{Index, Version1};
-
 /// The classic suite.
 pub struct Classic;
 
@@ -123,16 +121,11 @@ impl Suite for Classic {
         Ok((contents.ok_or(CryptoFault)?, reply_key))
     }
 
-    fn message_key(
-        &self,
-        secrets: &SessionSecrets,
-        message: SessionMessage,
-        index: Index,
-    ) -> Result<SealKey, CryptoFault> {
+    fn message_key(&self, secrets: &SessionSecrets, input: KeyInput) -> Result<SealKey, CryptoFault> {
         let (key, iv) = split(secrets.key.expose())?;
-        let [high, low] = index.get().to_be_bytes();
+        let [high, low] = input.index.get().to_be_bytes();
         // Q of step 1611, then steps 1613 to 1615.
-        let q = [0, 0, 0, 0, message as u8, Version1::NUMBER, high, low];
+        let q = [0, 0, 0, 0, input.message as u8, input.version, high, low];
         let mut block: des::cipher::Array<u8, _> = std::array::from_fn(|i| q[i] ^ iv[i]).into();
         Des::new(&key.into()).encrypt_block(&mut block);
         let mut bytes: Vec<u8> = block.iter().map(|byte| byte & 0xFE).collect();

@@ -96,6 +96,17 @@ pub enum SessionMessage {
     PayerReceipt = 4,
 }
 
+/// What makes a message key one of its own within a session: Q of step 1611.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeyInput {
+    /// Type code.
+    pub message: SessionMessage,
+    /// Version of the message.
+    pub version: u8,
+    /// Index of the message within its session.
+    pub index: Index,
+}
+
 /// Opens what was sealed to a server key. Where the private key lives is the opener's business.
 pub trait Opener: Send + Sync {
     /// Recovers the secret from the first part of an opaque value, as [`Suite::open_request`] needs it.
@@ -198,12 +209,7 @@ pub trait Suite: Send + Sync {
     ///
     /// # Errors
     /// The session key is not of this suite.
-    fn message_key(
-        &self,
-        secrets: &SessionSecrets,
-        message: SessionMessage,
-        index: Index,
-    ) -> Result<SealKey, CryptoFault>;
+    fn message_key(&self, secrets: &SessionSecrets, input: KeyInput) -> Result<SealKey, CryptoFault>;
 
     /// Seals contents under a reply key or message key.
     ///

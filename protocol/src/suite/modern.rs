@@ -14,11 +14,9 @@ use rand_core::CryptoRng;
 use sha2::{Digest, Sha256};
 use spki::{AlgorithmIdentifierOwned, DecodePublicKey, EncodePublicKey, ObjectIdentifier, SubjectPublicKeyInfoOwned};
 
-use super::{CryptoFault, Item, OpenedSecret, Opener, Purpose, SealKey, SessionMessage, Suite, random};
+use super::{CryptoFault, Item, KeyInput, OpenedSecret, Opener, Purpose, SealKey, Suite, random};
 use crate::keys::{PersonaKey, PublicKey};
 use crate::secret::{SecretBytes, SessionSecrets};
-use crate::value::{Index, Version1};
-
 /// The modern suite.
 pub struct Modern;
 
@@ -132,15 +130,10 @@ impl Suite for Modern {
         Ok((contents.ok_or(CryptoFault)?, reply_key))
     }
 
-    fn message_key(
-        &self,
-        secrets: &SessionSecrets,
-        message: SessionMessage,
-        index: Index,
-    ) -> Result<SealKey, CryptoFault> {
+    fn message_key(&self, secrets: &SessionSecrets, input: KeyInput) -> Result<SealKey, CryptoFault> {
         let mut info = MESSAGE_INFO.to_vec();
-        info.extend([message as u8, Version1::NUMBER]);
-        info.extend(index.get().to_be_bytes());
+        info.extend([input.message as u8, input.version]);
+        info.extend(input.index.get().to_be_bytes());
         let mut key = vec![0; KEY_BYTES];
         Hkdf::<Sha256>::new(None, secrets.key.expose()).expand(&info, &mut key).map_err(|_| CryptoFault)?;
         Ok(SealKey(key.into()))
