@@ -14,17 +14,6 @@ use crate::{
     tools::WASM_TARGET,
 };
 
-/// The extensions of WebAssembly that rustc uses for this target; wasm-opt assumes none by itself.
-const FEATURES: [&str; 7] = [
-    "--enable-bulk-memory",
-    "--enable-bulk-memory-opt",
-    "--enable-multivalue",
-    "--enable-mutable-globals",
-    "--enable-nontrapping-float-to-int",
-    "--enable-reference-types",
-    "--enable-sign-ext",
-];
-
 /// Compiles crates for the browser: small, without debug information and without the paths of the machine.
 pub struct Compiler<'a> {
     house: &'a House,
@@ -71,7 +60,9 @@ impl<'a> Compiler<'a> {
 
     fn shrink(&self, wasm: &Path) -> Result<()> {
         let mut node = self.house.command("node");
-        run(node.arg(&self.wasm_opt).arg("-Oz").args(FEATURES).arg(wasm).arg("-o").arg(wasm))
+        // Which extensions of WebAssembly it may use, it reads from the module itself.
+        let flags = ["-Oz", "--strip-debug", "--strip-producers", "--strip-target-features"];
+        run(node.arg(&self.wasm_opt).args(flags).arg(wasm).arg("-o").arg(wasm))
     }
 }
 
