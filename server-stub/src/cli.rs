@@ -1,0 +1,41 @@
+//! The subcommands of `server-stub`.
+
+use std::error::Error;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::{demo, serve, till};
+
+/// What a subcommand ends with: its exit code, or an error that `main` prints.
+pub type Ending = Result<ExitCode, Box<dyn Error + Send + Sync>>;
+
+/// Electronic cash for the web: the payment server and the merchant's till.
+#[derive(Debug, Parser)]
+#[command(version, about, propagate_version = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the payment server (the server computer 100).
+    Serve(serve::Args),
+    /// Run a merchant's till (the merchant computer 300).
+    Till(till::Args),
+    /// Run server, till and demo shop on this machine, to look at.
+    Demo(demo::Args),
+}
+
+/// Runs the subcommand.
+///
+/// # Errors
+/// Whatever kept it from starting or made it stop.
+pub async fn run(cli: Cli) -> Ending {
+    match cli.command {
+        Command::Serve(args) => serve::run(args).await,
+        Command::Till(args) => till::run(args).await,
+        Command::Demo(args) => demo::run(args).await,
+    }
+}
