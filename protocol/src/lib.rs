@@ -12,6 +12,7 @@
 //! | [`message`] | one typed record per message |
 //! | [`suite`] | the cryptography of protocols 1.0 and 2.0 behind one trait |
 //! | [`exchange`], [`collect`] | sealing and opening: public-key conversations, and payments inside sessions |
+//! | [`store`] | where clients keep their records: the trait, its memory version, its tests |
 //!
 //! Invariant: no message text is interpreted twice. A reader either yields a typed record or a named fault.
 
@@ -28,6 +29,7 @@ pub mod outcome;
 pub mod pairs;
 pub mod persona;
 pub mod secret;
+pub mod store;
 pub mod suite;
 pub mod template;
 pub mod value;

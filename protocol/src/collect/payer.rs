@@ -145,6 +145,11 @@ pub(super) fn payer_receipt_items<'a>(transparent: &'a Pairs, contents: &'a Pair
 /// Checks what rows cannot: a success says how much, a refusal says why.
 fn check_payer_receipt(protocol: Protocol, receipt: &PayerReceipt) -> Result<(), FormFault> {
     check_verdict(receipt.response_code, receipt.problem.as_ref(), receipt.amount)?;
+    let limits = receipt.session_balance.is_some() || receipt.uses_left.is_some() || receipt.seconds_left.is_some();
+    if protocol == Protocol::V1 && limits {
+        // 1.0 hashes values without labels: these could not be told apart.
+        return Err(FormFault::Unexpected("session-balance, uses-left or seconds-left".to_owned()));
+    }
     refuse_ambiguous_remark(protocol, receipt.remark.as_ref().map(|remark| remark.as_str()))
 }
 

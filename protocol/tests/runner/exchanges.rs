@@ -3,6 +3,7 @@
 use protocol::Protocol;
 use protocol::envelope::Envelope;
 use protocol::exchange::{OpenedRequest, SentRequest};
+use protocol::keys::ServerKey;
 use protocol::message::binding::BindInstrument;
 use protocol::message::funds::LoadUnload;
 use protocol::message::registration::Registration;
@@ -12,7 +13,7 @@ use protocol::outcome::ResponseCode;
 use protocol::pairs::Pairs;
 use protocol::suite::{Purpose, SealKey};
 use protocol::template::Record;
-use protocol::value::{from_base64, to_base64};
+use protocol::value::{Token, from_base64, to_base64};
 use serde_json::Value;
 
 use super::{Counting, Vectors, bytes, list, text};
@@ -62,8 +63,7 @@ impl Vectors {
         assert_eq!(signature.ok(), contents.get("signature").and_then(from_base64));
 
         // The same record seals into a request that opens to the same record.
-        let (name, protocol, public) = (opened.head.serverkey.clone(), self.protocol, self.server_public());
-        let server = protocol::keys::ServerKey { name, protocol, public };
+        let server = self.server_key();
         let sent = protocol::exchange::seal(&opened.head, &body, &server, Some(&private), &mut Counting(7));
         let envelope = Envelope::parse(sent.expect("keys of this suite").text.as_bytes()).expect("our own message");
         let opener = self.opener();
@@ -71,6 +71,11 @@ impl Vectors {
         assert!(again.body::<M>().is_ok());
         // The seal holds K or the exported key, which is the reply's secret.
         self.reply_secret(case);
+    }
+
+    pub fn server_key(&self) -> ServerKey {
+        let name = Token::of(text(&self.json["server_key"], "serverkey")).expect("a name");
+        ServerKey { name, protocol: self.protocol, public: self.server_public() }
     }
 
     /// The public half of the server key: 1.0 does not publish it in the file, so it is derived in both.

@@ -11,6 +11,7 @@ use protocol::offer::{Offer, note_hash};
 use protocol::outcome::ResponseCode;
 use protocol::pairs::Pairs;
 use protocol::persona::PersonaId;
+use protocol::secret::SessionSecrets;
 use protocol::template::Record;
 use protocol::value::{Reading, Token, Value as _, to_base64};
 use protocol::{FormFault, Protocol};
@@ -41,10 +42,20 @@ impl Vectors {
         self.ca4(&received, &opaque);
     }
 
+    /// The CA1 of the file.
+    pub fn received_payment(&self) -> ReceivedPayment {
+        ReceivedPayment::read(text(&self.json["payment"], "ca1").as_bytes()).expect("a CA1")
+    }
+
+    /// The secrets of payer and merchant.
+    pub fn session_secrets(&self) -> (SessionSecrets, SessionSecrets) {
+        (secrets(&self.json["customer_session"]), secrets(&self.json["merchant_session"]))
+    }
+
     /// The wallet writes CA1, the merchant reads it.
     fn ca1(&self) -> ReceivedPayment {
         let (case, payer) = (&self.json["payment"], secrets(&self.json["customer_session"]));
-        let received = ReceivedPayment::read(text(case, "ca1").as_bytes()).expect("a CA1");
+        let received = self.received_payment();
         let amount = Money::parse("usd 42.50", Reading::STRICT).expect("an amount");
         let written = write_payment(self.protocol, &payer, &received.payment, amount, &mut Counting(9));
         let written = written.expect("secrets of this suite");
@@ -59,7 +70,7 @@ impl Vectors {
     /// The merchant writes CA2; the server reads it and writes CA3; the merchant reads that.
     fn ca2_and_ca3(&self, received: &ReceivedPayment) -> Receipts {
         let case = &self.json["payment"];
-        let (payer, merchant) = (secrets(&self.json["customer_session"]), secrets(&self.json["merchant_session"]));
+        let (payer, merchant) = self.session_secrets();
         let envelope = Envelope::parse(text(case, "ca2").as_bytes()).expect("a CA2");
         let collection = Collection::read(&envelope).expect("a CA2 of its form");
         let head = collection.head.clone();
@@ -84,7 +95,7 @@ impl Vectors {
 
     fn ca3_again(&self, receipts: &Receipts, head: &BatchHead, received: &ReceivedPayment) {
         let case = &self.json["payment"];
-        let (payer, merchant) = (secrets(&self.json["customer_session"]), secrets(&self.json["merchant_session"]));
+        let (payer, merchant) = self.session_secrets();
         let contents = Pairs::parse(text(case, "ca3_customer_contents")).expect("pairs");
         let receipt = PayerReceipt::read(&contents, "", Reading::of(self.protocol)).expect("a receipt");
         let (session_id, index) = (received.payment.session_id.clone(), received.payment.index);
@@ -119,7 +130,7 @@ impl Vectors {
     /// What the merchant says differently from what the payer promised fails the payer's auth-code.
     fn changed_payments_are_refused(&self, received: &ReceivedPayment) {
         let case = &self.json["payment"];
-        let (payer, merchant) = (secrets(&self.json["customer_session"]), secrets(&self.json["merchant_session"]));
+        let (payer, merchant) = self.session_secrets();
         let collection = Collection::read(&Envelope::parse(text(case, "ca2").as_bytes()).expect("a CA2"));
         let opened = collection.expect("a CA2 of its form").open(&merchant).expect("a CA2 that opens");
         let original = &opened.payments[0];
