@@ -31,7 +31,7 @@ impl Currency {
     /// How many decimals the currency has: 2 for `usd`, 0 for `jpy`, 3 for `kwd`.
     pub fn digits(self) -> u8 {
         let listed = iso_currency::Currency::from_code(&self.code().to_ascii_uppercase());
-        let exponent = listed.and_then(|currency| currency.exponent()).unwrap_or_default();
+        let exponent = listed.and_then(iso_currency::Currency::exponent).unwrap_or_default();
         u8::try_from(exponent).expect("invariant: ISO 4217 knows at most four decimals")
     }
 }

@@ -171,13 +171,10 @@ struct Open {
 
 impl Reader {
     fn line(&mut self, line: &str, number: usize) -> Result<(), FormFault> {
-        match line.strip_prefix([' ', '\t']) {
-            Some(rest) => self.open.as_mut().ok_or(FormFault::BadLine(number))?.append(rest),
-            None => {
-                self.close()?;
-                self.open = Some(Open::read(line).ok_or(FormFault::BadLine(number))?);
-                self.open.as_ref().map_or(Ok(()), Open::check)
-            }
+        if let Some(rest) = line.strip_prefix([' ', '\t']) { self.open.as_mut().ok_or(FormFault::BadLine(number))?.append(rest) } else {
+            self.close()?;
+            self.open = Some(Open::read(line).ok_or(FormFault::BadLine(number))?);
+            self.open.as_ref().map_or(Ok(()), Open::check)
         }
     }
 
@@ -187,12 +184,9 @@ impl Reader {
         if self.pairs.len() >= MAX_PAIRS {
             return Err(FormFault::TooLong { what: "section", limit: MAX_PAIRS });
         }
-        match self.pairs.insert(label, Entry { value, folds: false }) {
-            None => Ok(()),
-            Some(_) => {
-                let label = self.pairs.last().map(|(label, _)| label.clone());
-                Err(FormFault::Repeated(label.unwrap_or_default()))
-            }
+        if self.pairs.insert(label, Entry { value, folds: false }).is_none() { Ok(()) } else {
+            let label = self.pairs.last().map(|(label, _)| label.clone());
+            Err(FormFault::Repeated(label.unwrap_or_default()))
         }
     }
 

@@ -150,7 +150,7 @@ fn check_payer_receipt(protocol: Protocol, receipt: &PayerReceipt) -> Result<(),
         // 1.0 hashes values without labels: these could not be told apart.
         return Err(FormFault::Unexpected("session-balance, uses-left or seconds-left".to_owned()));
     }
-    refuse_ambiguous_remark(protocol, receipt.remark.as_ref().map(|remark| remark.as_str()))
+    refuse_ambiguous_remark(protocol, receipt.remark.as_ref().map(super::super::value::Text::as_str))
 }
 
 /// A verdict is either a success with an amount or a refusal with a problem.
@@ -160,10 +160,9 @@ pub(super) fn check_verdict(
     amount: Option<Money>,
 ) -> Result<(), FormFault> {
     match (response, problem, amount) {
-        (ResponseCode::Success, None, Some(_)) => Ok(()),
         (ResponseCode::Success, Some(_), _) => Err(FormFault::Contradiction("a success with a problem")),
         (ResponseCode::Success, None, None) => Err(FormFault::Contradiction("a success without an amount")),
-        (_, Some(_), _) => Ok(()),
+        (ResponseCode::Success, None, Some(_)) | (_, Some(_), _) => Ok(()),
         (_, None, _) => Err(FormFault::Contradiction("a refusal without a problem")),
     }
 }

@@ -184,14 +184,14 @@ impl Verdicts {
         let batch = BatchReceipt::read(contents, "", reading)?;
         expect("subtype", BATCH_RECEIPT_TYPE, batch.subtype.as_str())?;
         BatchEnd::read(contents, "", reading)?;
-        refuse_ambiguous_remark(protocol, batch.remark.as_ref().map(|remark| remark.as_str()))?;
+        refuse_ambiguous_remark(protocol, batch.remark.as_ref().map(super::super::value::Text::as_str))?;
         if batch.response_code != ResponseCode::Success && contents.get("subtype_1").is_none() {
             return Ok(Self { batch, payments: Vec::new() });
         }
         let read = |n: usize| {
             let receipt = PaymentReceipt::read(contents, &suffix(n), reading)?;
             check_verdict(receipt.response_code, receipt.problem.as_ref(), receipt.collected_amount)?;
-            refuse_ambiguous_remark(protocol, receipt.remark.as_ref().map(|remark| remark.as_str()))?;
+            refuse_ambiguous_remark(protocol, receipt.remark.as_ref().map(super::super::value::Text::as_str))?;
             Ok(receipt)
         };
         let payments = (0..payments).map(read).collect::<Result<_, FormFault>>()?;

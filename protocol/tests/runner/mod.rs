@@ -29,7 +29,7 @@ impl TryRng for Counting {
     type Error = std::convert::Infallible;
 
     fn try_next_u32(&mut self) -> Result<u32, Self::Error> {
-        self.try_next_u64().map(|n| n as u32)
+        self.try_next_u64().map(|n| (n >> 32).try_into().expect("32 bits"))
     }
 
     fn try_next_u64(&mut self) -> Result<u64, Self::Error> {
