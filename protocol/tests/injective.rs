@@ -122,10 +122,12 @@ fn swallow(pairs: &Pairs, at: usize, sorted: bool) -> Pairs {
         return pairs.clone();
     };
     let (label, value) = items[eaten].clone();
-    items[eater].1 += &format!("{label}:{value}");
+    items[eater].1 += &[label.as_str(), ":", value.as_str()].concat();
     items[eaten].1.clear();
     let mut out = Pairs::new();
-    items.into_iter().for_each(|(label, value)| out.push_text(label, value));
+    for (label, value) in items {
+        out.push_text(label, value);
+    }
     out
 }
 
