@@ -53,9 +53,9 @@ pub fn bench(house: &House, options: &Options) -> Result<()> {
         build::build(house)?;
         sizes(house)?;
     }
-    for (package, name) in house.targets_of_kind("bench").filter(|(package, name)| wanted(package) || wanted(name)) {
-        say(&format!("{package}: bench {name}"));
-        run(&mut house.cargo(&["bench", "--locked", "--package", package, "--bench", name]))?;
+    for bench in house.targets_of_kind("bench").filter(|bench| wanted(bench.package) || wanted(bench.name)) {
+        say(&format!("{}: bench {}", bench.package, bench.name));
+        run(&mut house.cargo(&["bench", "--locked", "--package", bench.package, "--bench", bench.name]))?;
     }
     Ok(())
 }

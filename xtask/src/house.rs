@@ -72,24 +72,23 @@ impl House {
         env::split_paths(&self.search_path()).map(|folder| folder.join(program)).find(|path| path.is_file())
     }
 
-    /// The targets of the whole workspace as cargo tells them, each with the name of its package.
-    fn targets(&self) -> impl Iterator<Item = (&str, &Value)> {
+    /// The targets of the whole workspace.
+    fn targets(&self) -> impl Iterator<Item = Target<'_>> {
         let packages = self.metadata["packages"].as_array().into_iter().flatten();
         packages.flat_map(|package| {
-            let name = package["name"].as_str().unwrap_or_default();
-            package["targets"].as_array().into_iter().flatten().map(move |target| (name, target))
+            let targets = package["targets"].as_array().into_iter().flatten();
+            targets.filter_map(move |target| Target::read(package, target))
         })
     }
 
     /// Whether `package` yields a wasm module of its own.
     pub fn yields_wasm(&self, package: &str) -> bool {
-        self.targets().any(|(owner, target)| owner == package && holds(&target["crate_types"], "cdylib"))
+        self.targets_of_kind("cdylib").any(|target| target.package == package)
     }
 
-    /// The names of the targets of a kind (`test`, `bench`), each after the name of its package.
-    pub fn targets_of_kind(&self, kind: &str) -> impl Iterator<Item = (&str, &str)> {
-        let targets = self.targets().filter(move |(_, target)| holds(&target["kind"], kind));
-        targets.filter_map(|(package, target)| Some((package, target["name"].as_str()?)))
+    /// The targets of a kind: `test`, `bench`, `cdylib`.
+    pub fn targets_of_kind(&self, kind: &'static str) -> impl Iterator<Item = Target<'_>> {
+        self.targets().filter(move |target| target.kinds.iter().any(|it| it == kind))
     }
 
     /// The version of `package` in Cargo.lock.
@@ -106,11 +105,29 @@ impl House {
     }
 }
 
+/// Something that cargo can build.
+pub struct Target<'a> {
+    /// The member of the workspace that it belongs to.
+    pub package: &'a str,
+    /// Its name.
+    pub name: &'a str,
+    /// Its first file.
+    pub source: &'a Path,
+    kinds: &'a [Value],
+}
+
+impl<'a> Target<'a> {
+    fn read(package: &'a Value, target: &'a Value) -> Option<Self> {
+        Some(Self {
+            package: package["name"].as_str()?,
+            name: target["name"].as_str()?,
+            source: Path::new(target["src_path"].as_str()?),
+            kinds: target["kind"].as_array()?,
+        })
+    }
+}
+
 /// The cargo that started us, or else the one on the search path.
 fn cargo() -> PathBuf {
     env::var_os("CARGO").map_or_else(|| PathBuf::from("cargo"), PathBuf::from)
-}
-
-fn holds(list: &Value, wanted: &str) -> bool {
-    list.as_array().into_iter().flatten().any(|entry| entry == wanted)
 }

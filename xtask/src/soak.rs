@@ -20,7 +20,7 @@ pub struct Options {
 pub fn soak(house: &House, options: &Options) -> Result<()> {
     tools::chromium(house)?;
     build::build(house)?;
-    let mut filter = vec!["--run-ignored", "only", "--no-tests", "pass"];
+    let mut filter = vec!["--profile", "soak", "--run-ignored", "only", "--no-tests", "pass"];
     filter.extend(options.names.iter().map(String::as_str));
     let lines = test::nextest(house, &filter)?;
     say("the long tests passed");

@@ -1,6 +1,7 @@
 //! `cargo xtask test`: every check, one step after the other; the first that fails ends the run and is named.
 
 use std::{
+    fs,
     path::Path,
     time::{Duration, Instant},
 };
@@ -10,7 +11,7 @@ use clap::{Args, ValueEnum};
 
 use crate::{
     build,
-    house::House,
+    house::{House, Target},
     run::{run, run_and_pick, say},
     tools::{self, WASM_TARGET},
 };
@@ -18,7 +19,7 @@ use crate::{
 /// What of `cargo xtask test` to run.
 #[derive(Args)]
 pub struct Options {
-    /// Run this step alone; may be given several times. `browser` and `extension` check what `build` has built before.
+    /// Run this step alone; may be given several times. `browser`, `extension` and `types` check what `build` has built before.
     #[arg(long, value_name = "STEP")]
     only: Vec<Step>,
 }
@@ -42,6 +43,8 @@ enum Step {
     Browser,
     /// web-ext's lint of the built extension.
     Extension,
+    /// The types in the scripts that carry `// @ts-check`.
+    Types,
     /// Licences, sources and known faults of the dependencies.
     Deny,
     /// The documentation, warnings denied.
@@ -101,6 +104,7 @@ impl Step {
             Self::Wasm => wasm(house)?,
             Self::Browser => return browser(house),
             Self::Extension => extension(house)?,
+            Self::Types => types(house)?,
             Self::Deny => return deny(house),
             Self::Doc => doc(house)?,
         }
@@ -133,6 +137,9 @@ pub fn nextest(house: &House, filter: &[&str]) -> Result<Vec<String>> {
     let scratch = tempfile::tempdir()?;
     let mut command = house.cargo(&["nextest", "run", "--workspace", "--locked", "--no-fail-fast"]);
     command.args(filter).env("TMPDIR", scratch.path());
+    if let Some(driver) = house.find("chromedriver") {
+        command.env("CHROMEDRIVER", driver);
+    }
     let (passed, lines) = run_and_pick(&mut command, |line| line.trim_start().starts_with("Summary ["))?;
     if !passed {
         bail!("cargo nextest: {}", lines.first().map_or("the tests did not run", String::as_str));
@@ -146,19 +153,23 @@ fn browser(house: &House) -> Result<Vec<String>> {
     nextest(house, &["-E", BROWSER_TESTS])
 }
 
-/// Runs every integration test whose name begins with `wasm`, in the packages that the browser loads.
+/// Runs every integration test that says where in a browser it runs.
 fn wasm(house: &House) -> Result<()> {
     tools::wasm_target(house)?;
     tools::wasm_pack(house)?;
     let driver = tools::chromium(house)?.driver;
     for package in BROWSER_PACKAGES {
-        let tests = house.targets_of_kind("test").filter(|(owner, name)| *owner == package && name.starts_with("wasm"));
-        let tests: Vec<&str> = tests.map(|(_, name)| name).collect();
+        let of_this = house.targets_of_kind("test").filter(|test| test.package == package);
+        let tests: Vec<&str> = of_this.filter(runs_in_browser).map(|test| test.name).collect();
         if !tests.is_empty() {
             wasm_pack(house, package, &tests, &driver)?;
         }
     }
     Ok(())
+}
+
+fn runs_in_browser(test: &Target) -> bool {
+    fs::read_to_string(test.source).is_ok_and(|text| text.contains("wasm_bindgen_test_configure!"))
 }
 
 fn wasm_pack(house: &House, package: &str, tests: &[&str], driver: &Path) -> Result<()> {
@@ -176,6 +187,12 @@ fn extension(house: &House) -> Result<()> {
     let mut node = house.command("node");
     node.arg(npm.join("node_modules/web-ext/bin/web-ext.js")).args(["lint", "--no-config-discovery", "--source-dir"]);
     run(node.arg(house.target(build::EXTENSION)))
+}
+
+fn types(house: &House) -> Result<()> {
+    let npm = tools::npm_folder(house)?;
+    let mut node = house.command("node");
+    run(node.arg(npm.join("node_modules/typescript/bin/tsc")).arg("--project").arg(npm.join("tsconfig.json")))
 }
 
 fn deny(house: &House) -> Result<Vec<String>> {

@@ -95,6 +95,10 @@ fn find_chromium(house: &House) -> Option<Chromium> {
 pub fn npm_folder(house: &House) -> Result<PathBuf> {
     let (source, folder) = (house.source("xtask/npm"), house.target("tools/npm"));
     let lock = fs::read(source.join("package-lock.json")).context("xtask/npm/package-lock.json")?;
+    fs::create_dir_all(&folder)?;
+    for file in ["package.json", "package-lock.json", ".npmrc", "tsconfig.json"] {
+        fs::copy(source.join(file), folder.join(file)).with_context(|| format!("xtask/npm/{file}"))?;
+    }
     // Written last, so that a broken-off installation is not taken for a whole one.
     let stamp = folder.join("installed.json");
     if fs::read(&stamp).is_ok_and(|installed| installed == lock) {
@@ -103,11 +107,7 @@ pub fn npm_folder(house: &House) -> Result<PathBuf> {
     if house.find("npm").is_none() {
         apt_install(house, &["nodejs", "npm"])?;
     }
-    say("npm ci: axe-core, binaryen, web-ext into target/tools/npm");
-    fs::create_dir_all(&folder)?;
-    for file in ["package.json", "package-lock.json", ".npmrc"] {
-        fs::copy(source.join(file), folder.join(file)).with_context(|| format!("xtask/npm/{file}"))?;
-    }
+    say("npm ci into target/tools/npm");
     run(house.command("npm").args(["ci", "--no-progress", "--loglevel=error"]).current_dir(&folder))?;
     fs::write(stamp, lock)?;
     Ok(folder)
