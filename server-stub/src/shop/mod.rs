@@ -1,0 +1,181 @@
+//! Acme's demo shop (seed, section V): a product page and a checkout with the one script tag.
+//!
+//! The shop lives on an origin of its own and mounts the till's public order routes under it, as a merchant's reverse proxy
+//! would: a wallet accepts an offer only if all of its addresses have the page's origin.
+//!
+//! Invariant: the till's API key stays here; the page sees the order id and the signed offer, nothing else.
+
+mod page;
+mod text;
+mod till;
+
+use std::collections::{HashMap, VecDeque};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::{DefaultBodyLimit, Path, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Redirect, Response};
+use axum::routing::{get, post};
+use tower_http::services::ServeDir;
+use tower_http::set_header::SetResponseHeaderLayer;
+
+use page::{Ending, Page};
+use text::Texts;
+use till::{NewOrder, Till};
+
+/// Nothing but what the shop serves itself; wasm is what the widget checks offers with.
+const POLICY: &str = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; img-src 'self'; \
+                      connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+/// What goes to the till is one message of the protocol.
+const MAX_BODY_BYTES: usize = 1024 * 1024;
+/// The demo keeps its orders in memory; the oldest are forgotten.
+const MAX_ORDERS: usize = 10_000;
+
+/// Where the shop's parts are.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The shop's own origin, `http://127.0.0.1:8403`.
+    pub origin: String,
+    /// Base URL of the till.
+    pub till: String,
+    /// The till's API key.
+    pub api_key: String,
+    /// Folder of `shop.css`, the picture, `pay-cash.js` and the widget's wasm.
+    pub assets: PathBuf,
+}
+
+#[derive(Clone)]
+struct Shop {
+    origin: Arc<str>,
+    till: Till,
+    orders: Arc<Mutex<Orders>>,
+}
+
+/// Which order belongs to which visit: the pages after a payment are addressed by the shop's own reference, since the
+/// order id is not known when their addresses are signed.
+#[derive(Default)]
+struct Orders {
+    by_reference: HashMap<String, String>,
+    age: VecDeque<String>,
+}
+
+impl Orders {
+    fn remember(&mut self, reference: String, order: String) {
+        if self.age.len() >= MAX_ORDERS
+            && let Some(oldest) = self.age.pop_front()
+        {
+            self.by_reference.remove(&oldest);
+        }
+        self.age.push_back(reference.clone());
+        self.by_reference.insert(reference, order);
+    }
+}
+
+/// The shop's routes.
+pub fn router(config: Config) -> Router {
+    let Config { origin, till, api_key, assets } = config;
+    let shop = Shop { origin: origin.into(), till: Till::new(&till, &api_key), orders: Arc::default() };
+    Router::new()
+        .route("/", get(product))
+        .route("/checkout", post(order))
+        .route("/checkout/{reference}", get(checkout))
+        .route("/thanks/{reference}", get(|shop, path, headers| ended(shop, path, headers, Ending::Success)))
+        .route("/failed/{reference}", get(|shop, path, headers| ended(shop, path, headers, Ending::Failure)))
+        .route("/cancelled/{reference}", get(|shop, path, headers| ended(shop, path, headers, Ending::Cancel)))
+        .route("/orders/{id}/payment-request", get(offer))
+        .route("/orders/{id}/status", get(status))
+        .route("/orders/{id}/pay", post(pay))
+        .fallback_service(ServeDir::new(assets).not_found_service(get(missing)))
+        .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
+        .layer(set("content-security-policy", POLICY))
+        .layer(set("x-content-type-options", "nosniff"))
+        .layer(set("referrer-policy", "same-origin"))
+        .with_state(shop)
+}
+
+fn set(name: &'static str, value: &'static str) -> SetResponseHeaderLayer<HeaderValue> {
+    SetResponseHeaderLayer::overriding(HeaderName::from_static(name), HeaderValue::from_static(value))
+}
+
+async fn product(headers: HeaderMap) -> Response {
+    Page::of(Texts::for_reader(&headers)).product()
+}
+
+async fn missing(headers: HeaderMap) -> Response {
+    (StatusCode::NOT_FOUND, Page::of(Texts::for_reader(&headers)).missing()).into_response()
+}
+
+/// Makes the order at the till and shows its checkout.
+async fn order(State(shop): State<Shop>, headers: HeaderMap) -> Response {
+    let reference = format!("visit-{:032x}", rand::random::<u128>());
+    let address = |page: &str| format!("{}/{page}/{reference}", shop.origin);
+    let new = NewOrder {
+        amount: page::TOTAL.to_owned(),
+        note: page::NOTE.to_owned(),
+        reference: reference.clone(),
+        url_success: address("thanks"),
+        url_failure: address("failed"),
+        url_cancel: address("cancelled"),
+    };
+    match shop.till.order(&new).await {
+        Ok(order) => {
+            let mut orders = shop.orders.lock().unwrap_or_else(PoisonError::into_inner);
+            orders.remember(reference.clone(), order);
+            Redirect::to(&format!("/checkout/{reference}")).into_response()
+        }
+        Err(fault) => {
+            tracing::warn!(%fault, "the till did not take an order");
+            (StatusCode::BAD_GATEWAY, Page::of(Texts::for_reader(&headers)).trouble()).into_response()
+        }
+    }
+}
+
+impl Shop {
+    fn order_of(&self, reference: &str) -> Option<String> {
+        self.orders.lock().unwrap_or_else(PoisonError::into_inner).by_reference.get(reference).cloned()
+    }
+}
+
+async fn checkout(State(shop): State<Shop>, Path(reference): Path<String>, headers: HeaderMap) -> Response {
+    match shop.order_of(&reference) {
+        Some(order) => Page::of(Texts::for_reader(&headers)).checkout(&order),
+        None => missing(headers).await,
+    }
+}
+
+/// Where the shopper lands afterwards. What the page says comes from the till, not from its address.
+async fn ended(State(shop): State<Shop>, Path(reference): Path<String>, headers: HeaderMap, ending: Ending) -> Response {
+    let Some(order) = shop.order_of(&reference) else { return missing(headers).await };
+    let status = shop.till.status(&order).await.unwrap_or_else(|_| "unknown".to_owned());
+    Page::of(Texts::for_reader(&headers)).ended(&reference, &order, &status, ending)
+}
+
+async fn offer(State(shop): State<Shop>, Path(id): Path<String>) -> Response {
+    shop.till.pass_get(&id, "payment-request").await
+}
+
+async fn status(State(shop): State<Shop>, Path(id): Path<String>) -> Response {
+    shop.till.pass_get(&id, "status").await
+}
+
+async fn pay(State(shop): State<Shop>, Path(id): Path<String>, headers: HeaderMap, body: Bytes) -> Response {
+    shop.till.pass_payment(&id, headers.get(header::CONTENT_TYPE), body).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_oldest_order_is_forgotten() {
+        let mut orders = Orders::default();
+        for n in 0..=MAX_ORDERS {
+            orders.remember(format!("visit-{n}"), format!("order-{n}"));
+        }
+        assert_eq!(orders.by_reference.len(), MAX_ORDERS);
+        assert!(!orders.by_reference.contains_key("visit-0"));
+    }
+}

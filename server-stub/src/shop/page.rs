@@ -1,0 +1,159 @@
+//! The shop's pages.
+
+use axum::response::{IntoResponse, Response};
+use maud::{DOCTYPE, Markup, html};
+
+use super::text::Texts;
+
+/// What is asked at the till: the price of the shoes and their shipping.
+pub const TOTAL: &str = "usd 42.50";
+const SHOES: &str = "37.50";
+const SHIPPING: &str = "5.00";
+const SUM: &str = "42.50";
+
+/// The merchant's words in the offer, as in the seed's sample transaction.
+pub const NOTE: &str = "ACME Products\n\nPurchase of 1 pair \"Rocket Shoes\" at $37.50 ea.\nShipping and handling $5.00\n\n\
+                        Total Price: $42.50\n\nShip to:\n Brian Brian\n 100 Elm Street\n Nice Place, VA 00000 USA";
+
+/// How the browser came back from paying; the till knows how it really ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// By `url-success`.
+    Success,
+    /// By `url-failure`.
+    Failure,
+    /// By `url-cancel`.
+    Cancel,
+}
+
+/// Pages in one language.
+pub struct Page(Texts);
+
+impl Page {
+    /// Pages in the language of `texts`.
+    pub fn of(texts: Texts) -> Self {
+        Self(texts)
+    }
+
+    fn text(&self, key: &str) -> &'static str {
+        self.0.get(key)
+    }
+
+    fn frame(&self, title: &str, script: bool, body: &Markup) -> Response {
+        html! {
+            (DOCTYPE)
+            html lang=(self.0.language) {
+                head {
+                    meta charset="utf-8";
+                    meta name="viewport" content="width=device-width, initial-scale=1";
+                    title { (title) " · " (self.text("shop")) }
+                    link rel="stylesheet" href="/shop.css";
+                    link rel="icon" href="/rocket-shoes.svg" type="image/svg+xml";
+                    @if script { script async src="/pay-cash.js" {} }
+                }
+                body {
+                    a class="skip" href="#main" { (self.text("skip")) }
+                    header { a href="/" { (self.text("shop")) } }
+                    main id="main" { (body) }
+                }
+            }
+        }
+        .into_response()
+    }
+
+    /// The product.
+    pub fn product(&self) -> Response {
+        let body = html! {
+            div class="product" {
+                img src="/rocket-shoes.svg" alt=(self.text("picture")) width="480" height="320";
+                div {
+                    h1 { (self.text("title")) }
+                    p class="tagline" { (self.text("tagline")) }
+                    p { (self.text("description")) }
+                    p class="price" { (self.0.dollars(SHOES)) " " small { (self.text("each")) } }
+                    form method="post" action="/checkout" {
+                        button class="button" data-testid="buy" { (self.text("buy")) }
+                    }
+                }
+            }
+        };
+        self.frame(self.text("title"), false, &body)
+    }
+
+    /// The checkout of an order.
+    pub fn checkout(&self, order: &str) -> Response {
+        let body = html! {
+            h1 { (self.text("checkout")) }
+            div class="checkout" {
+                section class="card" aria-labelledby="summary" {
+                    h2 id="summary" { (self.text("summary")) }
+                    dl {
+                        dt { (self.text("item")) } dd { (self.0.dollars(SHOES)) }
+                        dt { (self.text("shipping")) } dd { (self.0.dollars(SHIPPING)) }
+                        dt class="total" { (self.text("total")) }
+                        dd class="total" data-testid="total" { (self.0.dollars(SUM)) }
+                    }
+                }
+                section class="card" aria-labelledby="pay" {
+                    h2 id="pay" { (self.text("pay")) }
+                    p class="soft" { (self.text("pay-text")) }
+                    pay-cash-button data-testid="pay-cash" request-src={ "/orders/" (order) "/payment-request" } {
+                        p { (self.text("fallback")) }
+                    }
+                    p class="soft" { (self.text("order")) ": " code data-testid="order-id" { (order) } }
+                }
+            }
+        };
+        self.frame(self.text("checkout"), true, &body)
+    }
+
+    /// After paying: what the till says, whatever way the browser came.
+    pub fn ended(&self, reference: &str, order: &str, status: &str, ending: Ending) -> Response {
+        let key = match (status, ending) {
+            ("paid", _) => "thanks",
+            (_, Ending::Success) => "pending",
+            (_, Ending::Failure) => "failed",
+            (_, Ending::Cancel) => "cancelled",
+        };
+        let known = match status {
+            "open" | "paid" | "failed" | "cancelled" | "expired" => status,
+            _ => "unknown",
+        };
+        let body = html! {
+            h1 { (self.text(key)) }
+            p { (self.text(&format!("{key}-text"))) }
+            dl class="card" {
+                dt { (self.text("order")) } dd { code { (order) } }
+                dt { (self.text("status")) }
+                dd data-testid="status" data-status=(known) class=[(known == "paid").then_some("paid")] {
+                    (self.text(&format!("status-{known}")))
+                }
+                dt class="total" { (self.text("total")) } dd class="total" { (self.0.dollars(SUM)) }
+            }
+            p {
+                @if known == "open" { a href={ "/checkout/" (reference) } { (self.text("again")) } " · " }
+                a href="/" { (self.text("home")) }
+            }
+        };
+        self.frame(self.text(key), false, &body)
+    }
+
+    /// No such page.
+    pub fn missing(&self) -> Response {
+        self.plain("missing")
+    }
+
+    /// The till does not answer.
+    pub fn trouble(&self) -> Response {
+        self.plain("trouble")
+    }
+
+    fn plain(&self, key: &str) -> Response {
+        let body = html! {
+            h1 { (self.text(key)) }
+            p { (self.text(&format!("{key}-text"))) }
+            p { a href="/" { (self.text("home")) } }
+        };
+        self.frame(self.text(key), false, &body)
+    }
+}
