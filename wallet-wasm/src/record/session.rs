@@ -1,0 +1,150 @@
+//! Record 240: cash at hand, under three limits.
+
+use protocol::Protocol;
+use protocol::date::Date;
+use protocol::money::{Money, Rate, Rates};
+use protocol::secret::SessionSecrets;
+use protocol::value::{Index, SessionId, from_base64};
+use serde::{Deserialize, Serialize};
+
+use super::pending::PendingPayment;
+use super::{Field, Held, Stored};
+use crate::vault::{Sealed, Vault, VaultFault};
+
+/// Record 240: customer active session (fig. 5E). 240F, the current amount, is [`Session::left`]: what the server
+/// confirmed, less what pending payments (record 253) promised.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Session {
+    /// 240A, base64.
+    pub id: String,
+    /// The suite of its messages; it never changes.
+    pub protocol: Protocol,
+    /// 240B, base64, sealed.
+    pub key: Sealed,
+    /// 240C, base64, sealed.
+    pub salt: Sealed,
+    /// 240E; its currency is 240D.
+    pub opened: Money,
+    /// What the server last said is left. It only ever shrinks, so that an old receipt read late cannot raise it.
+    pub confirmed: Money,
+    /// What the server last said is left of the uses. It only ever shrinks.
+    pub uses_confirmed: u32,
+    /// The next index that was never used (240G plus one).
+    pub next_index: u32,
+    /// Indexes of refused payments: free again, and used first, for at most one payment of an index is collected.
+    pub free: Vec<u16>,
+    /// 240H.
+    pub note: String,
+    /// 240J.
+    pub use_limit: u32,
+    /// 240K, minutes.
+    pub lifetime_minutes: u32,
+    /// When it was opened, by the server's clock.
+    pub opened_at: Date,
+    /// What one unit of other currencies is worth in this one's.
+    pub rates: Rates,
+    /// Somebody else pays from it too (a copied profile): nothing more is paid from it here.
+    pub shared: bool,
+    /// The server said of a payment that the session is over: nothing more is paid from it.
+    pub gone: bool,
+    /// Set when its remainder is known to be back in the container.
+    pub over: Option<SessionEnd>,
+}
+
+/// How a session ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SessionEnd {
+    /// By CS1.
+    Closed,
+    /// Its lifetime was over.
+    Expired,
+    /// Its last use was spent.
+    UsedUp,
+}
+
+impl Stored for Session {
+    const TABLE: &'static str = "240-session";
+
+    fn key(&self) -> String {
+        self.id.clone()
+    }
+}
+
+impl Session {
+    /// 240B.
+    pub const KEY: Field = Field { table: Self::TABLE, name: "session-key" };
+    /// 240C.
+    pub const SALT: Field = Field { table: Self::TABLE, name: "session-salt" };
+
+    /// 240A, or nothing if the record is damaged.
+    pub fn session_id(&self) -> Option<SessionId> {
+        SessionId::of(from_base64(&self.id)?)
+    }
+
+    /// The secrets of its messages.
+    ///
+    /// # Errors
+    /// They are damaged.
+    pub fn secrets(&self, vault: &Vault) -> Result<SessionSecrets, VaultFault> {
+        let key = vault.open(Self::KEY, &self.id, &self.key)?;
+        Ok(SessionSecrets { key, salt: vault.open(Self::SALT, &self.id, &self.salt)? })
+    }
+
+    /// When it ends, by the server's clock.
+    pub fn ends_at(&self) -> Date {
+        self.opened_at.plus_secs(i64::from(self.lifetime_minutes) * 60)
+    }
+
+    /// How it ended, if it did, at a time of the server's clock.
+    pub fn end(&self, server_now: Date) -> Option<SessionEnd> {
+        // The server counts "exactly equal" as still alive (step 1668B).
+        let expired = (server_now > self.ends_at()).then_some(SessionEnd::Expired);
+        let used_up = (self.uses_confirmed == 0).then_some(SessionEnd::UsedUp);
+        self.over.or(used_up).or(expired)
+    }
+
+    /// 240F: what is left once all that was promised is collected.
+    pub fn left(&self, pending: &[Held<PendingPayment>]) -> Money {
+        let promised: i64 = self.promises(pending).map(|payment| payment.amount.minor).sum();
+        Money::new(self.confirmed.currency, (self.confirmed.minor - promised).max(0))
+    }
+
+    /// How many payments are left once all that was promised is collected.
+    pub fn uses_left(&self, pending: &[Held<PendingPayment>]) -> u32 {
+        let promised = u32::try_from(self.promises(pending).count()).unwrap_or(u32::MAX);
+        self.uses_confirmed.saturating_sub(promised)
+    }
+
+    /// Its payments whose outcome is not known yet.
+    pub fn promises<'a>(&'a self, pending: &'a [Held<PendingPayment>]) -> impl Iterator<Item = &'a PendingPayment> {
+        pending.iter().map(|held| &held.record).filter(|payment| payment.session == self.id)
+    }
+
+    /// The index of the next payment (5113D), if there is one.
+    pub fn index(&self) -> Option<Index> {
+        let fresh = Some(self.next_index).filter(|next| *next <= self.use_limit);
+        let lowest = self.free.iter().copied().min().map(u32::from);
+        lowest.or(fresh).and_then(|index| Index::of(index.into()))
+    }
+
+    /// Marks an index as promised.
+    pub fn take(&mut self, index: Index) {
+        if let Some(at) = self.free.iter().position(|free| *free == index.get()) {
+            self.free.swap_remove(at);
+        } else {
+            self.next_index = self.next_index.max(u32::from(index.get()) + 1);
+        }
+    }
+
+    /// What this session is charged for `price`: the price itself, or its worth at the session's rates.
+    pub fn charge(&self, price: Money) -> Option<Money> {
+        let currency = self.opened.currency;
+        if price.currency == currency {
+            return Some(price);
+        }
+        let (_, rate) = self.rates.0.iter().find(|(other, _)| *other == price.currency)?;
+        Rate::convert_up(price, Rate::ONE, currency, *rate).ok()
+    }
+}
+

@@ -1,0 +1,127 @@
+//! All records that procedures look at, as they were at one moment.
+
+use protocol::date::Date;
+use protocol::money::Currency;
+use protocol::store::{ChangeSet, Store, StoreFault};
+
+use crate::fault::WalletFault;
+use crate::record::pending::{
+    PendingBinding, PendingClosing, PendingFunds, PendingOpening, PendingPayment, PendingRegistration,
+};
+use crate::record::{
+    Application, Approval, Container, Held, Instrument, Persona, RecordChanges as _, Session, Stored,
+};
+use crate::vault::VaultRecord;
+
+/// The wallet's records without its logs.
+#[derive(Clone, Debug, Default)]
+pub struct Books {
+    /// The wrapped data key.
+    pub vault: Option<Held<VaultRecord>>,
+    /// 215.
+    pub application: Option<Held<Application>>,
+    /// 220.
+    pub persona: Option<Held<Persona>>,
+    /// 230.
+    pub instruments: Vec<Held<Instrument>>,
+    /// 240.
+    pub sessions: Vec<Held<Session>>,
+    /// 251.
+    pub registrations: Vec<Held<PendingRegistration>>,
+    /// 252.
+    pub bindings: Vec<Held<PendingBinding>>,
+    /// 253.
+    pub payments: Vec<Held<PendingPayment>>,
+    /// 254.
+    pub funds: Vec<Held<PendingFunds>>,
+    /// 255.
+    pub openings: Vec<Held<PendingOpening>>,
+    /// 256.
+    pub closings: Vec<Held<PendingClosing>>,
+    /// 280.
+    pub containers: Vec<Held<Container>>,
+    /// Offers that wait for the shopper.
+    pub approvals: Vec<Held<Approval>>,
+}
+
+/// All records of a table.
+///
+/// # Errors
+/// The store cannot be read, or a record is damaged.
+pub async fn all<T: Stored>(store: &impl Store) -> Result<Vec<Held<T>>, StoreFault> {
+    let rows = store.scan(T::TABLE).await?;
+    rows.iter().map(|(key, row)| Held::read(key, row)).collect()
+}
+
+/// One record.
+///
+/// # Errors
+/// As [`all`].
+pub async fn one<T: Stored>(store: &impl Store, key: &str) -> Result<Option<Held<T>>, StoreFault> {
+    let row = store.load(T::TABLE, key).await?;
+    row.map(|row| Held::read(key, &row)).transpose()
+}
+
+/// The record under a key.
+pub fn find<'a, T: Stored>(records: &'a [Held<T>], key: &str) -> Option<&'a Held<T>> {
+    records.iter().find(|held| held.record.key() == key)
+}
+
+impl Books {
+    /// Reads them.
+    ///
+    /// # Errors
+    /// The store cannot be read, or a record is damaged.
+    pub async fn load(store: &impl Store) -> Result<Self, StoreFault> {
+        Ok(Self {
+            vault: all(store).await?.pop(),
+            application: all(store).await?.pop(),
+            persona: all(store).await?.pop(),
+            instruments: all(store).await?,
+            sessions: all(store).await?,
+            registrations: all(store).await?,
+            bindings: all(store).await?,
+            payments: all(store).await?,
+            funds: all(store).await?,
+            openings: all(store).await?,
+            closings: all(store).await?,
+            containers: all(store).await?,
+            approvals: all(store).await?,
+        })
+    }
+
+    /// 220.
+    ///
+    /// # Errors
+    /// There is none yet.
+    pub fn persona(&self) -> Result<&Persona, WalletFault> {
+        self.persona.as_ref().map(|held| &held.record).ok_or(WalletFault::NotRegistered)
+    }
+
+    /// 215.
+    ///
+    /// # Errors
+    /// There is none yet.
+    pub fn application(&self) -> Result<&Application, WalletFault> {
+        self.application.as_ref().map(|held| &held.record).ok_or(WalletFault::NotRegistered)
+    }
+
+    /// 280 of a currency; an empty one where none is stored.
+    pub fn container(&self, currency: Currency) -> Container {
+        let found = find(&self.containers, currency.code()).map(|held| held.record.clone());
+        found.unwrap_or_else(|| Container::empty(currency))
+    }
+
+    /// Writes 280 in the place of what these books hold of it.
+    pub fn put_container(&self, container: &Container, changes: &mut ChangeSet) {
+        match find(&self.containers, container.currency.code()) {
+            Some(held) => changes.replace(held, container),
+            None => changes.create(container),
+        }
+    }
+
+    /// The server's clock at our time `now`.
+    pub fn server_time(&self, now: Date) -> Date {
+        self.application.as_ref().map_or(now, |held| held.record.server_time(now))
+    }
+}

@@ -1,0 +1,110 @@
+//! Messages of the extension's pages and of web pages, as JSON: convert, call, convert.
+
+use protocol::store::Store;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use wallet_messages::{
+    Action, AnswerChallenge, Answer, Approve, Ask, BindInstrument, CloseSession, Fault, Load, Lock, LookUpServer,
+    OpenSession, ReadApproval, ReadReceipt, ReadState, Refuse, Register, Resend, Unload, Unlock,
+};
+
+use super::Wallet;
+use crate::fault::WalletFault;
+use crate::record::Page;
+use crate::world::{PageOutcome, World};
+
+/// The longest message of any page.
+const MAX_MESSAGE_BYTES: usize = 256 * 1024;
+
+/// Reads an action's input.
+fn input<A: Action>(input: Value) -> Result<A, WalletFault> {
+    // A message without input means the action without fields.
+    let value = if input.is_null() { Value::Object(serde_json::Map::new()) } else { input };
+    serde_json::from_value(value).map_err(|_| WalletFault::ActionUnknown)
+}
+
+/// Writes an action's answer.
+fn answer<T: Serialize>(result: Result<T, WalletFault>) -> String {
+    let answer = match result {
+        Ok(output) => Answer::Ok(output),
+        Err(fault) => Answer::Error(Fault::from(&fault)),
+    };
+    serde_json::to_string(&answer).expect("invariant: answers are plain structs with string keys")
+}
+
+/// One row an action: what it calls.
+macro_rules! table {
+    ($ask:ident { $($action:ident as $value:ident => $call:expr;)* }) => {
+        match $ask.action.as_str() {
+            $(<$action as Action>::NAME => answer(match input::<$action>($ask.input) {
+                Ok($value) => $call.await,
+                Err(fault) => Err(fault),
+            }),)*
+            _ => answer::<()>(Err(WalletFault::ActionUnknown)),
+        }
+    };
+}
+
+/// Answers a page of the extension.
+pub async fn ui<S: Store, W: World>(wallet: &Wallet<S, W>, message: &str) -> String {
+    let ask = Some(message).filter(|message| message.len() <= MAX_MESSAGE_BYTES);
+    let Some(ask) = ask.and_then(|message| serde_json::from_str::<Ask>(message).ok()) else {
+        return answer::<()>(Err(WalletFault::ActionUnknown));
+    };
+    table! { ask {
+        ReadState as _asked => wallet.state();
+        LookUpServer as asked => wallet.look_up(&asked.server);
+        Register as asked => wallet.register(asked);
+        Unlock as asked => wallet.unlock(&asked.passphrase);
+        Lock as _asked => wallet.lock();
+        BindInstrument as asked => wallet.bind(asked);
+        AnswerChallenge as asked => wallet.answer_challenge(asked);
+        Load as asked => wallet.load(asked);
+        Unload as asked => wallet.unload(asked);
+        OpenSession as asked => wallet.open_session(asked);
+        CloseSession as asked => wallet.close_session(&asked.session);
+        ReadApproval as asked => wallet.approval(&asked.request);
+        Approve as asked => wallet.approve(&asked.request);
+        Refuse as asked => wallet.refuse(&asked.request);
+        ReadReceipt as asked => wallet.receipt(asked);
+        Resend as _asked => wallet.resume();
+    } }
+}
+
+/// What a web page asked for, as the worker's glue hands it over: all but `id` and `request` is the browser's word.
+#[derive(Debug, Deserialize)]
+struct PageAsk {
+    origin: String,
+    tab: i64,
+    document: Option<String>,
+    id: String,
+    request: String,
+}
+
+/// What the glue does next.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+enum PageAnswer {
+    /// Open the approval window for this request.
+    Accepted(String),
+    /// Tell the page that this was all.
+    Outcome(PageOutcome),
+}
+
+/// Takes in a web page's request.
+pub async fn page<S: Store, W: World>(wallet: &Wallet<S, W>, message: &str) -> String {
+    let accepted = match serde_json::from_str(message) {
+        Ok(ask) => accept(wallet, ask).await,
+        Err(_) => Err(WalletFault::ActionUnknown),
+    };
+    let answer = match accepted {
+        Ok(id) => PageAnswer::Accepted(id),
+        Err(fault) => PageAnswer::Outcome(PageOutcome::failed(fault.code())),
+    };
+    serde_json::to_string(&answer).expect("invariant: answers are plain structs with string keys")
+}
+
+async fn accept<S: Store, W: World>(wallet: &Wallet<S, W>, ask: PageAsk) -> Result<String, WalletFault> {
+    let PageAsk { origin, tab, document, id, request } = ask;
+    wallet.accept(Page { origin, tab, document, id, run: String::new() }, &request).await
+}

@@ -1,0 +1,335 @@
+//! The wallet: procedures as pure steps, and the shell round them that loads, calls, commits and sends.
+//!
+//! | procedure | steps | shell |
+//! | --- | --- | --- |
+//! | registration 401 | [`registration`] | [`Wallet::register`] |
+//! | binding 403 | [`binding`] | [`Wallet::bind`], [`Wallet::answer_challenge`] |
+//! | load and unload 405 | [`funds`] | [`Wallet::load`], [`Wallet::unload`] |
+//! | open session 407 | [`opening`] | [`Wallet::open_session`] |
+//! | payment 409 | [`approval`], [`payment`] | [`Wallet::accept`], [`Wallet::approve`], [`Wallet::refuse`] |
+//! | close session 411 | [`closing`] | [`Wallet::close_session`] |
+//!
+//! The shell keeps nothing that matters: drop it anywhere, open it again over the same store, call [`Wallet::resume`].
+
+pub mod approval;
+pub mod binding;
+pub mod books;
+pub mod closing;
+pub mod conversation;
+mod deliver;
+pub mod dispatch;
+pub mod funds;
+pub mod logs;
+pub mod opening;
+mod pages;
+pub mod payment;
+pub mod registration;
+mod report;
+mod server;
+pub mod step;
+pub mod view;
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+
+use protocol::store::{ChangeSet, CommitFault, Store};
+use wallet_messages::{
+    AnswerChallenge, BindInstrument, Bound, Done, Load, Moved, OpenSession, Phase, ReadReceipt, ReceiptView, Register,
+    Registered, SessionView, Unload, WalletState,
+};
+
+use crate::fault::WalletFault;
+use crate::record::Application;
+use crate::record::log::PaymentLog;
+use crate::record::pending::{
+    PendingBinding, PendingClosing, PendingFunds, PendingOpening, PendingPayment, PendingRegistration,
+};
+use crate::vault::Vault;
+use crate::world::World;
+use books::{Books, one};
+use logs::Logs;
+use opening::Limits;
+use step::{Begun, Desk, Env, typed_amount};
+
+/// How often a step is computed anew because somebody was faster.
+const TRIES: usize = 8;
+
+/// The wallet over a store and a world.
+#[derive(Debug)]
+pub struct Wallet<S, W> {
+    store: S,
+    world: W,
+    /// Which run of the browser this is.
+    run: String,
+    vault: RefCell<Option<Vault>>,
+    /// What is being sent right now.
+    flying: RefCell<BTreeSet<String>>,
+}
+
+impl<S: Store, W: World> Wallet<S, W> {
+    /// Opens the wallet. `key` is what [`World::keep_key`] was given last in this run of the browser.
+    pub fn new(store: S, world: W, run: &str, key: Option<&str>) -> Self {
+        let vault = RefCell::new(key.and_then(Vault::of_text));
+        Self { store, world, run: run.to_owned(), vault, flying: RefCell::default() }
+    }
+
+    /// What the wallet holds.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub async fn state(&self) -> Result<WalletState, WalletFault> {
+        let books = self.books().await?;
+        let now = self.world.now();
+        let persona = books.persona.as_ref().map(|held| held.record.id.as_str().to_owned());
+        let phase = match (&books.persona, self.is_open()) {
+            (None, _) => Phase::New,
+            (Some(_), false) => Phase::Locked,
+            (Some(_), true) => Phase::Open,
+        };
+        let home = match phase {
+            Phase::Open => Some(view::home(&books, &Logs::load(&self.store).await?, now)?),
+            Phase::New | Phase::Locked => None,
+        };
+        let mut waiting: Vec<_> =
+            books.approvals.iter().filter(|held| approval::waits(&held.record, &self.run, now)).collect();
+        waiting.sort_by_key(|held| held.record.at);
+        let approvals = waiting.iter().map(|held| held.record.id.clone()).collect();
+        Ok(WalletState { phase, home, persona, approvals })
+    }
+
+    /// Registration 401.
+    ///
+    /// # Errors
+    /// See [`WalletFault`].
+    pub async fn register(&self, input: Register) -> Result<Registered, WalletFault> {
+        let server = server::normalised(&input.server)?;
+        if let Some(pending) = self.registration_before(&server, &input).await? {
+            return self.deliver::<PendingRegistration>(&pending).await;
+        }
+        let published = self.published(&server).await?;
+        let mut application = Application::of(&server, &published).ok_or(WalletFault::ServerUnreachable)?;
+        let mut again = true;
+        loop {
+            let pending = self.begin_registration(&application, &input).await?;
+            let result = self.deliver::<PendingRegistration>(&pending).await;
+            match result {
+                Err(fault) if again && conversation::is_worth_another(&fault) => again = false,
+                result => return result,
+            }
+            // The refusal has set our idea of the server's clock right.
+            application = self.books().await?.application()?.clone();
+        }
+    }
+
+    /// An earlier attempt that still waits, if the passphrase opens its vault.
+    async fn registration_before(&self, server: &str, input: &Register) -> Result<Option<String>, WalletFault> {
+        let books = self.books().await?;
+        let Some(pending) = registration::same_as_pending(&books, server, input) else { return Ok(None) };
+        let opened = books.vault.as_ref().and_then(|held| held.record.unlock(&input.passphrase).ok());
+        let Some(vault) = opened else { return Ok(None) };
+        self.keep(vault).await;
+        Ok(Some(pending))
+    }
+
+    async fn begin_registration(&self, application: &Application, input: &Register) -> Result<String, WalletFault> {
+        let books = self.books().await?;
+        let (begun, vault) = {
+            let mut rng = self.world.rng();
+            let mut env = Env { now: self.world.now(), rng: &mut *rng };
+            registration::register(&books, application, input, &mut env)?
+        };
+        self.store.commit(begun.changes).await?;
+        self.keep(vault).await;
+        Ok(begun.pending)
+    }
+
+    /// Opens the vault, and sends what waits.
+    ///
+    /// # Errors
+    /// The passphrase is wrong.
+    pub async fn unlock(&self, passphrase: &str) -> Result<Done, WalletFault> {
+        let books = self.books().await?;
+        let held = books.vault.as_ref().ok_or(WalletFault::NotRegistered)?;
+        self.keep(held.record.unlock(passphrase)?).await;
+        self.world.changed();
+        Ok(Done {})
+    }
+
+    /// Forgets the key of the vault; what waits for the shopper is refused.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub async fn lock(&self) -> Result<Done, WalletFault> {
+        *self.vault.borrow_mut() = None;
+        self.world.keep_key(None).await;
+        self.refuse_all().await?;
+        self.world.changed();
+        Ok(Done {})
+    }
+
+    /// Binding 403.
+    ///
+    /// # Errors
+    /// See [`WalletFault`].
+    pub async fn bind(&self, input: BindInstrument) -> Result<Bound, WalletFault> {
+        let step = |desk: &Desk, env: &mut Env<'_>| match binding::same_as_pending(desk, &input) {
+            Some(pending) => Ok(Begun::again(pending)),
+            None => binding::bind(desk, &input, env),
+        };
+        self.converse::<PendingBinding>(step).await
+    }
+
+    /// The issuer's questions, answered.
+    ///
+    /// # Errors
+    /// See [`WalletFault`].
+    pub async fn answer_challenge(&self, input: AnswerChallenge) -> Result<Bound, WalletFault> {
+        let AnswerChallenge { challenge, answers } = input;
+        let key = self.begin(|desk, env| binding::answer_challenge(desk, &challenge, &answers, env)).await?;
+        self.deliver::<PendingBinding>(&key).await
+    }
+
+    /// Load 405.
+    ///
+    /// # Errors
+    /// See [`WalletFault`].
+    pub async fn load(&self, input: Load) -> Result<Moved, WalletFault> {
+        self.move_funds(&input.instrument, &input.amount, 1).await
+    }
+
+    /// Unload 405.
+    ///
+    /// # Errors
+    /// See [`WalletFault`].
+    pub async fn unload(&self, input: Unload) -> Result<Moved, WalletFault> {
+        self.move_funds(&input.instrument, &input.amount, -1).await
+    }
+
+    async fn move_funds(&self, instrument: &str, amount: &str, sign: i64) -> Result<Moved, WalletFault> {
+        let step = |desk: &Desk, env: &mut Env<'_>| {
+            let mut money = typed_amount(desk.books.persona()?.currency, amount)?;
+            money.minor *= sign;
+            match funds::same_as_pending(&desk.books, instrument, money) {
+                Some(pending) => Ok(Begun::again(pending)),
+                None => funds::load_unload(desk, instrument, money, env),
+            }
+        };
+        self.converse::<PendingFunds>(step).await
+    }
+
+    /// Open session 407.
+    ///
+    /// # Errors
+    /// See [`WalletFault`].
+    pub async fn open_session(&self, input: OpenSession) -> Result<SessionView, WalletFault> {
+        let OpenSession { amount, minutes, uses, note } = input;
+        let step = |desk: &Desk, env: &mut Env<'_>| {
+            let amount = typed_amount(desk.books.persona()?.currency, &amount)?;
+            let limits = Limits { amount, minutes, uses, note: note.clone() };
+            match opening::same_as_pending(&desk.books, &limits) {
+                Some(pending) => Ok(Begun::again(pending)),
+                None => opening::open(desk, &limits, env),
+            }
+        };
+        self.converse::<PendingOpening>(step).await
+    }
+
+    /// Close session 411.
+    ///
+    /// # Errors
+    /// See [`WalletFault`].
+    pub async fn close_session(&self, session: &str) -> Result<Moved, WalletFault> {
+        let step = |desk: &Desk, env: &mut Env<'_>| match closing::same_as_pending(&desk.books, session) {
+            Some(pending) => Ok(Begun::again(pending)),
+            None => closing::close(desk, session, env),
+        };
+        self.converse::<PendingClosing>(step).await
+    }
+
+    /// One payment's receipt.
+    ///
+    /// # Errors
+    /// There is none of that name, or the vault is locked.
+    pub async fn receipt(&self, input: ReadReceipt) -> Result<ReceiptView, WalletFault> {
+        self.open_vault()?;
+        let key = view::payment_key(&input.payment).ok_or(WalletFault::ReceiptUnknown)?;
+        if let Some(pending) = one::<PendingPayment>(&self.store, key).await? {
+            return Ok(view::waiting_receipt(&pending.record, &self.books().await?));
+        }
+        let log = one::<PaymentLog>(&self.store, key).await?.ok_or(WalletFault::ReceiptUnknown)?;
+        Ok(view::receipt(&log.record))
+    }
+
+    /// Sends again what still waits for an answer, and closes sessions that ended by themselves.
+    ///
+    /// # Errors
+    /// The vault is locked, or the store failed.
+    pub async fn resume(&self) -> Result<Done, WalletFault> {
+        self.resend_all().await?;
+        for session in self.ended_sessions().await? {
+            // What cannot be closed now is tried again the next time.
+            let _ = self.close_session(&session).await;
+        }
+        Ok(Done {})
+    }
+
+    async fn ended_sessions(&self) -> Result<Vec<String>, WalletFault> {
+        let desk = self.desk().await?;
+        let mut rng = self.world.rng();
+        Ok(closing::ended(&desk, &Env { now: self.world.now(), rng: &mut *rng }))
+    }
+
+    fn is_open(&self) -> bool {
+        self.vault.borrow().is_some()
+    }
+
+    fn open_vault(&self) -> Result<Vault, WalletFault> {
+        self.vault.borrow().clone().ok_or(WalletFault::Locked)
+    }
+
+    async fn keep(&self, vault: Vault) {
+        let key = vault.to_text();
+        *self.vault.borrow_mut() = Some(vault);
+        self.world.keep_key(Some(&key)).await;
+    }
+
+    async fn books(&self) -> Result<Books, WalletFault> {
+        Ok(Books::load(&self.store).await?)
+    }
+
+    /// The records and the open vault.
+    async fn desk(&self) -> Result<Desk, WalletFault> {
+        let vault = self.open_vault()?;
+        Ok(Desk { books: self.books().await?, vault })
+    }
+
+    /// Computes a step and commits it; computes it anew where somebody was faster.
+    async fn begin(
+        &self,
+        step: impl Fn(&Desk, &mut Env<'_>) -> Result<Begun, WalletFault>,
+    ) -> Result<String, WalletFault> {
+        for _ in 0..TRIES {
+            let desk = self.desk().await?;
+            let begun = {
+                let mut rng = self.world.rng();
+                step(&desk, &mut Env { now: self.world.now(), rng: &mut *rng })?
+            };
+            if self.try_commit(begun.changes).await? {
+                return Ok(begun.pending);
+            }
+        }
+        Err(WalletFault::Storage("others were faster again and again".to_owned()))
+    }
+
+    /// Whether the changes were committed; false if somebody was faster.
+    async fn try_commit(&self, changes: ChangeSet) -> Result<bool, WalletFault> {
+        if changes.is_empty() {
+            return Ok(true);
+        }
+        match self.store.commit(changes).await {
+            Ok(()) => Ok(true),
+            Err(CommitFault::Conflict(_)) => Ok(false),
+            Err(CommitFault::Store(fault)) => Err(fault.into()),
+        }
+    }
+}

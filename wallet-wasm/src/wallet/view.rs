@@ -1,0 +1,227 @@
+//! Records as the pages see them: without secrets, typed, unformatted.
+
+use protocol::date::Date;
+use protocol::money::Money;
+use wallet_messages::{
+    ActivityKind, ActivityState, ActivityView, Home, InstrumentView, MoneyView, ReceiptView, SessionState, SessionView,
+};
+
+use super::books::Books;
+use super::logs::Logs;
+use super::step::is_historic;
+use crate::fault::WalletFault;
+use crate::record::log::{Answer, PaymentLog};
+use crate::record::pending::{Common, Heard, PendingPayment};
+use crate::record::{Instrument, Session, SessionEnd, Stored as _};
+
+/// What a list of activities is cut to.
+const MOST_ACTIVITIES: usize = 200;
+
+/// An amount with its number of decimals.
+pub fn money_view(money: Money) -> MoneyView {
+    let Money { currency, minor } = money;
+    MoneyView { currency: currency.code().to_owned(), minor, digits: currency.digits() }
+}
+
+/// A fee, if there is one.
+pub fn fee_view(fee: Option<Money>) -> Option<MoneyView> {
+    fee.filter(|fee| fee.minor != 0).map(money_view)
+}
+
+/// An instrument.
+pub fn instrument_view(instrument: &Instrument) -> InstrumentView {
+    let Instrument { id, kind, last_digits, status, loads, unloads, .. } = instrument.clone();
+    InstrumentView { id, kind, last_digits, status, loads, unloads }
+}
+
+/// A session, its limits as authentic replies told them.
+pub fn session_view(session: &Session, books: &Books, now: Date) -> SessionView {
+    let ours = |date: Date| books.application().map_or(date, |known| known.our_time(date)).millis();
+    let state = match session.end(books.server_time(now)) {
+        None if session.gone => SessionState::Closed,
+        None => SessionState::Open,
+        Some(SessionEnd::Closed) => SessionState::Closed,
+        Some(SessionEnd::Expired) => SessionState::Expired,
+        Some(SessionEnd::UsedUp) => SessionState::UsedUp,
+    };
+    SessionView {
+        id: session.id.clone(),
+        note: session.note.clone(),
+        opened: money_view(session.opened),
+        left: money_view(session.left(&books.payments)),
+        use_limit: session.use_limit,
+        uses_left: session.uses_left(&books.payments),
+        opened_at: ours(session.opened_at),
+        ends_at: ours(session.ends_at()),
+        state,
+    }
+}
+
+/// The open wallet.
+///
+/// # Errors
+/// There is no persona yet.
+pub fn home(books: &Books, logs: &Logs, now: Date) -> Result<Home, WalletFault> {
+    let (persona, application) = (books.persona()?, books.application()?);
+    let container = books.container(persona.currency);
+    let mut sessions: Vec<_> = books.sessions.iter().map(|held| session_view(&held.record, books, now)).collect();
+    sessions.sort_by_key(|session| (session.state != SessionState::Open, -session.opened_at));
+    Ok(Home {
+        persona: persona.id.as_str().to_owned(),
+        email: persona.email.clone(),
+        server: application.server.clone(),
+        historic_cipher: is_historic(persona.protocol),
+        balance: money_view(container.available),
+        on_hold: Some(container.on_hold).filter(|held| held.minor > 0).map(money_view),
+        instruments: books.instruments.iter().map(|held| instrument_view(&held.record)).collect(),
+        sessions,
+        activity: activity(books, logs),
+    })
+}
+
+/// What happened and what waits, newest first.
+fn activity(books: &Books, logs: &Logs) -> Vec<ActivityView> {
+    let mut all = waiting(books);
+    all.extend(done(logs));
+    all.sort_by_key(|entry| std::cmp::Reverse(entry.at));
+    all.truncate(MOST_ACTIVITIES);
+    all
+}
+
+/// The name of a payment in lists; its key cannot be mistaken for a transaction number.
+pub fn payment_id(key: &str) -> String {
+    format!("pay:{key}")
+}
+
+/// The key of a payment from its name in lists.
+pub fn payment_key(id: &str) -> Option<&str> {
+    id.strip_prefix("pay:")
+}
+
+fn load_or_unload(amount: Money) -> ActivityKind {
+    if amount.minor < 0 { ActivityKind::Unload } else { ActivityKind::Load }
+}
+
+fn pending_entry(kind: ActivityKind, common: &Common, amount: Option<Money>, with: Option<String>) -> ActivityView {
+    ActivityView {
+        id: common.transaction.to_string(),
+        kind,
+        at: common.at.millis(),
+        amount: amount.map(money_view),
+        with,
+        origin: None,
+        state: ActivityState::Waiting,
+        problem: common.heard.as_ref().map(|heard| heard.problem.clone()),
+    }
+}
+
+fn waiting(books: &Books) -> Vec<ActivityView> {
+    use ActivityKind::{Bind, Close, Open, Register};
+    let mut all: Vec<ActivityView> = Vec::new();
+    let registrations = books.registrations.iter().map(|held| &held.record.common);
+    all.extend(registrations.map(|common| pending_entry(Register, common, None, None)));
+    all.extend(books.bindings.iter().map(|held| pending_entry(Bind, &held.record.common, None, None)));
+    all.extend(books.funds.iter().map(|held| {
+        let amount = held.record.amount;
+        pending_entry(load_or_unload(amount), &held.record.common, Some(amount), None)
+    }));
+    all.extend(books.openings.iter().map(|held| {
+        let amount = held.record.amount;
+        pending_entry(Open, &held.record.common, Some(amount), None)
+    }));
+    all.extend(books.closings.iter().map(|held| pending_entry(Close, &held.record.common, None, None)));
+    all.extend(books.payments.iter().map(|held| pending_payment(&held.record)));
+    all
+}
+
+fn pending_payment(payment: &PendingPayment) -> ActivityView {
+    ActivityView {
+        id: payment_id(&payment.key()),
+        kind: ActivityKind::Pay,
+        at: payment.at.millis(),
+        amount: Some(money_view(payment.amount.negated())),
+        with: Some(payment.merchant.as_str().to_owned()),
+        origin: Some(payment.page.origin.clone()),
+        state: ActivityState::Waiting,
+        problem: payment.heard.as_ref().map(|Heard { problem, .. }| problem.clone()),
+    }
+}
+
+fn entry(kind: ActivityKind, answer: &Answer, amount: Option<Money>, with: Option<String>) -> ActivityView {
+    ActivityView {
+        id: answer.transaction.to_string(),
+        kind,
+        at: answer.at.millis(),
+        amount: amount.map(money_view),
+        with: with.filter(|with| !with.is_empty()),
+        origin: None,
+        state: state_of(answer),
+        problem: answer.problem.clone(),
+    }
+}
+
+fn state_of(answer: &Answer) -> ActivityState {
+    if answer.problem.is_some() { ActivityState::Refused } else { ActivityState::Done }
+}
+
+fn done(logs: &Logs) -> Vec<ActivityView> {
+    use ActivityKind::{Bind, Close, Open, Pay, Register};
+    let Logs { registrations, bindings, payments, funds, openings, closings } = logs;
+    let mut all: Vec<ActivityView> = Vec::new();
+    all.extend(registrations.iter().map(|held| entry(Register, &held.record.answer, None, None)));
+    all.extend(bindings.iter().map(|held| {
+        let log = &held.record;
+        entry(Bind, &log.answer, None, Some(log.last_digits.clone()))
+    }));
+    all.extend(funds.iter().map(|held| {
+        let log = &held.record;
+        entry(load_or_unload(log.amount), &log.answer, Some(log.amount), Some(log.last_digits.clone()))
+    }));
+    all.extend(openings.iter().map(|held| entry(Open, &held.record.answer, Some(held.record.amount), None)));
+    all.extend(closings.iter().map(|held| entry(Close, &held.record.answer, Some(held.record.amount), None)));
+    all.extend(payments.iter().map(|held| {
+        let log = &held.record;
+        let (id, origin) = (payment_id(&log.key()), Some(log.page.origin.clone()));
+        let with = Some(log.merchant.as_str().to_owned());
+        ActivityView { id, origin, ..entry(Pay, &log.answer, Some(log.amount.negated()), with) }
+    }));
+    all
+}
+
+/// A payment that ended.
+pub fn receipt(log: &PaymentLog) -> ReceiptView {
+    ReceiptView {
+        payment: payment_id(&log.key()),
+        at: log.answer.at.millis(),
+        state: state_of(&log.answer),
+        problem: log.answer.problem.clone(),
+        origin: log.page.origin.clone(),
+        merchant: log.merchant.as_str().to_owned(),
+        order: log.order.clone(),
+        note: log.note.clone(),
+        price: money_view(log.price),
+        charged: money_view(log.amount),
+        session: log.session.clone(),
+        index: log.index.into(),
+        historic_cipher: log.historic,
+    }
+}
+
+/// A payment that waits.
+pub fn waiting_receipt(payment: &PendingPayment, books: &Books) -> ReceiptView {
+    ReceiptView {
+        payment: payment_id(&payment.key()),
+        at: payment.at.millis(),
+        state: ActivityState::Waiting,
+        problem: payment.heard.as_ref().map(|heard| heard.problem.clone()),
+        origin: payment.page.origin.clone(),
+        merchant: payment.merchant.as_str().to_owned(),
+        order: payment.order.clone(),
+        note: payment.note.clone(),
+        price: money_view(payment.price),
+        charged: money_view(payment.amount),
+        session: payment.session.clone(),
+        index: payment.index.into(),
+        historic_cipher: books.persona().is_ok_and(|persona| is_historic(persona.protocol)),
+    }
+}
