@@ -57,6 +57,9 @@ const BROWSER_PACKAGES: [&str; 5] = ["protocol", "wallet-messages", "wallet-wasm
 /// Those of package `tests` that drive a browser, in nextest's filter language.
 const BROWSER_TESTS: &str = "package(tests) & binary(/^browser/)";
 
+/// Longest wait for one file of tests in a browser: unoptimised, with every bit of a sealed message flipped in turn.
+const WASM_PATIENCE_SECS: &str = "300";
+
 /// Runs the steps.
 ///
 /// # Errors
@@ -179,7 +182,8 @@ fn wasm_pack(house: &House, package: &str, tests: &[&str], driver: &Path) -> Res
     let mut command = house.command("wasm-pack");
     command.args(["test", "--mode", "no-install", "--headless", "--chrome", "--chromedriver"]).arg(driver);
     command.arg(package).arg("--locked").args(tests.iter().flat_map(|test| ["--test", test]));
-    run(command.env("TMPDIR", scratch.path()))
+    command.env("TMPDIR", scratch.path()).env("WASM_BINDGEN_TEST_TIMEOUT", WASM_PATIENCE_SECS);
+    run(&mut command)
 }
 
 fn extension(house: &House) -> Result<()> {
