@@ -199,8 +199,15 @@ impl<V: Value> Slot for Option<V> {
 }
 
 /// At most MAX values under numbered labels.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Numbered<V, const MAX: usize>(pub Vec<V>);
+
+// Derived, it would ask for a default of the values, which have none.
+impl<V, const MAX: usize> Default for Numbered<V, MAX> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
 
 impl<V: Value, const MAX: usize> Slot for Numbered<V, MAX> {
     const KIND: Kind = V::KIND;
