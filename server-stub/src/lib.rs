@@ -4,6 +4,11 @@
 //! | --- | --- |
 //! | [`cli`] | the subcommands and their arguments |
 //! | [`serve`] | the payment server as a process |
+//! | [`http`] | its routes |
+//! | [`server`] | what becomes of a message: procedures 900 to 1800 and 3400 |
+//! | [`store`] | the database 102 |
+//! | [`bank`] | the issuers of instruments |
+//! | [`keys`], [`vault`] | the server's secrets |
 //! | [`till`] | the merchant computer 300 as a process |
 //! | [`shop`] | the demo shop |
 //! | [`demo`] | server, till and shop on loopback |
@@ -11,8 +16,10 @@
 pub mod bank;
 pub mod cli;
 pub mod demo;
+pub mod http;
 pub mod keys;
 pub mod serve;
+pub mod server;
 pub mod shop;
 pub mod store;
 pub mod till;

@@ -1,0 +1,161 @@
+//! The server's key pairs (structure 160) and how requests are opened with them.
+
+use std::path::Path;
+
+use aws_lc_rs::encoding::{AsDer as _, Pkcs8V1Der, PublicKeyX509Der};
+use aws_lc_rs::rsa::{KeySize, OAEP_SHA256_MGF1SHA256, OaepPrivateDecryptingKey, PrivateDecryptingKey};
+use protocol::Protocol;
+use protocol::keys::{PublicKey, PublishedKey, ServerKey};
+use protocol::suite::{CryptoFault, OpenedSecret, Opener, X25519Opener, open_rsa_with};
+use protocol::value::{ServerKeyName, to_base64};
+use rand_core::CryptoRng;
+
+use crate::vault::{VaultError, secret_file};
+
+/// The name of the key of protocol 2.0.
+pub const MODERN_NAME: &str = "CC2001";
+/// The name of the key of protocol 1.0.
+pub const CLASSIC_NAME: &str = "CC1001";
+const X25519_BYTES: usize = 32;
+
+/// A key pair and its name.
+pub struct KeyPair {
+    /// What is published.
+    pub public: ServerKey,
+    opener: Box<dyn Opener>,
+}
+
+impl KeyPair {
+    /// A key of protocol 2.0: 32 bytes of X25519.
+    ///
+    /// # Errors
+    /// Not such a key.
+    pub fn modern(name: &str, private: &[u8]) -> Result<Self, CryptoFault> {
+        let opener = X25519Opener::of_bytes(private)?;
+        let public = opener.public_key()?;
+        Self::new(name, Protocol::V2, public, Box::new(opener))
+    }
+
+    /// A key of protocol 1.0: RSA, PKCS#8.
+    ///
+    /// # Errors
+    /// Not such a key.
+    pub fn classic(name: &str, pkcs8: &[u8]) -> Result<Self, CryptoFault> {
+        let opener = RsaOpener::of_pkcs8(pkcs8)?;
+        let public = opener.public_key()?;
+        Self::new(name, Protocol::V1, public, Box::new(opener))
+    }
+
+    fn new(name: &str, protocol: Protocol, public: PublicKey, opener: Box<dyn Opener>) -> Result<Self, CryptoFault> {
+        let name = ServerKeyName::of(name).ok_or(CryptoFault)?;
+        Ok(Self { public: ServerKey { name, protocol, public }, opener })
+    }
+}
+
+/// Structure 160: the key pairs that requests may be sealed to.
+#[derive(Default)]
+pub struct ServerKeys(Vec<KeyPair>);
+
+impl ServerKeys {
+    /// These keys; of each protocol, the first is the one to use.
+    pub fn new(pairs: Vec<KeyPair>) -> Self {
+        Self(pairs)
+    }
+
+    /// Opens the keys of a folder; makes those that are missing.
+    ///
+    /// # Errors
+    /// See [`VaultError`].
+    pub fn open(folder: &Path, classic: bool, rng: &mut dyn CryptoRng) -> Result<Self, VaultError> {
+        let path = folder.join(format!("{MODERN_NAME}.x25519"));
+        let private = secret_file(&path, || {
+            let mut private = vec![0; X25519_BYTES];
+            rng.fill_bytes(&mut private);
+            Ok(private)
+        })?;
+        let modern = KeyPair::modern(MODERN_NAME, private.expose()).map_err(|_| VaultError::Damaged(path))?;
+        let mut pairs = vec![modern];
+        if classic {
+            let path = folder.join(format!("{CLASSIC_NAME}.rsa"));
+            let private = secret_file(&path, new_rsa)?;
+            let pair = KeyPair::classic(CLASSIC_NAME, private.expose()).map_err(|_| VaultError::Damaged(path))?;
+            pairs.push(pair);
+        }
+        Ok(Self(pairs))
+    }
+
+    /// The key pair of a name, for a protocol.
+    pub fn find(&self, name: &ServerKeyName, protocol: Protocol) -> Option<&dyn Opener> {
+        let fits = |pair: &&KeyPair| pair.public.name == *name && pair.public.protocol == protocol;
+        self.0.iter().find(fits).map(|pair| &*pair.opener)
+    }
+
+    /// The public halves, as `GET /cybercash/keys` gives them.
+    pub fn published(&self) -> Vec<PublishedKey> {
+        let published = |pair: &KeyPair| {
+            let ServerKey { name, protocol, public } = &pair.public;
+            let algorithm = match protocol {
+                Protocol::V1 => "rsa",
+                Protocol::V2 => "x25519",
+            };
+            PublishedKey {
+                serverkey: name.as_str().to_owned(),
+                protocol: protocol.number().to_owned(),
+                algorithm: algorithm.to_owned(),
+                spki: to_base64(public.spki()),
+            }
+        };
+        self.0.iter().map(published).collect()
+    }
+}
+
+/// Opens requests with an RSA key by aws-lc-rs, in a time that does not depend on what is inside (RUSTSEC-2023-0071).
+struct RsaOpener(OaepPrivateDecryptingKey, PublicKey);
+
+impl RsaOpener {
+    fn of_pkcs8(pkcs8: &[u8]) -> Result<Self, CryptoFault> {
+        let key = PrivateDecryptingKey::from_pkcs8(pkcs8).map_err(|_| CryptoFault)?;
+        let spki: PublicKeyX509Der<'_> = key.public_key().as_der().map_err(|_| CryptoFault)?;
+        let public = PublicKey::of_spki(spki.as_ref().to_vec());
+        Ok(Self(OaepPrivateDecryptingKey::new(key).map_err(|_| CryptoFault)?, public))
+    }
+
+    #[allow(clippy::unnecessary_wraps, reason = "as X25519Opener has it")]
+    fn public_key(&self) -> Result<PublicKey, CryptoFault> {
+        Ok(self.1.clone())
+    }
+}
+
+impl Opener for RsaOpener {
+    fn open(&self, sealed: &[u8], _: &[u8]) -> Result<OpenedSecret, CryptoFault> {
+        open_rsa_with(sealed, self.0.key_size_bytes(), |block| {
+            let mut secret = vec![0; self.0.min_output_size()];
+            let opened = self.0.decrypt(&OAEP_SHA256_MGF1SHA256, block, &mut secret, None);
+            opened.map(|secret| secret.to_vec()).map_err(|_| CryptoFault)
+        })
+    }
+}
+
+fn new_rsa() -> Result<Vec<u8>, VaultError> {
+    let key = PrivateDecryptingKey::generate(KeySize::Rsa2048).map_err(|_| VaultError::NoKey)?;
+    let der: Pkcs8V1Der<'_> = key.as_der().map_err(|_| VaultError::NoKey)?;
+    Ok(der.as_ref().to_vec())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rand::SeedableRng as _;
+
+    #[test]
+    fn keys_are_made_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut rng = rand::rngs::StdRng::from_seed([1; 32]);
+        let first = ServerKeys::open(folder.path(), true, &mut rng).unwrap().published();
+        let second = ServerKeys::open(folder.path(), true, &mut rng).unwrap().published();
+        assert_eq!(first, second);
+        assert_eq!(first.len(), 2);
+        let modern_only = ServerKeys::open(folder.path(), false, &mut rng).unwrap().published();
+        assert_eq!(modern_only, first[..1]);
+    }
+}

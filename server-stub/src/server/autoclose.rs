@@ -1,0 +1,171 @@
+//! Closing of a persona whose key is lost: AC1 and AC2 (protocol.md 6.11).
+//!
+//! A wrong passphrase, a persona without one and an unknown persona look alike, and count alike: after five wrong ones
+//! within a day the door stays closed for a day, for an id that exists as for one that does not.
+
+use protocol::date::Date;
+use protocol::exchange::OpenedRequest;
+use protocol::message::autoclose::{AutoclosePersona, AutocloseResponse};
+use protocol::money::Money;
+use protocol::outcome::{Problem, ResponseCode};
+use protocol::persona::PersonaId;
+use protocol::secret::same;
+use protocol::value::Function;
+
+use super::binding::NUMBER;
+use super::draft::Draft;
+use super::exchange::{Desk, check_clock, check_software};
+use super::refusal::Refusal;
+use super::registration::passphrase_hash;
+use super::{Answer, Decided, Incoming, Rng, Rounds, Server, Trouble};
+use crate::store::record::{Attempts, Instrument, LogKey, Movement, PersonaStatus, Reason, SessionEnd};
+use crate::store::{Account, Change, ChangeSet, PersonaFile};
+
+/// Wrong passphrases within [`WINDOW_SECS`] that close the door.
+const MAX_WRONG: u32 = 5;
+/// A day.
+const WINDOW_SECS: i64 = 24 * 3_600;
+
+impl Server {
+    /// Answers AC1.
+    pub(super) async fn autoclose(
+        &self,
+        incoming: &Incoming<'_>,
+        opened: &OpenedRequest,
+        rng: &mut Rng,
+    ) -> Result<Answer, Trouble> {
+        let desk = self.desk(incoming);
+        let body = match opened.body::<AutoclosePersona>() {
+            Ok(body) => body,
+            Err(fault) => {
+                let refusal = Refusal::because(Problem::FORM, fault.to_string());
+                return Ok(Answer::Reply(opened.reply(&refused(desk.now, &refusal), rng)?));
+            }
+        };
+        let mut rounds = Rounds::default();
+        loop {
+            let decided = self.autoclose_round(incoming, opened, &body, rng).await?;
+            if let Some(reply) = self.commit(decided, &mut rounds).await? {
+                return Ok(Answer::Reply(reply));
+            }
+        }
+    }
+
+    async fn autoclose_round(
+        &self,
+        incoming: &Incoming<'_>,
+        opened: &OpenedRequest,
+        body: &AutoclosePersona,
+        rng: &mut Rng,
+    ) -> Result<Decided, Trouble> {
+        let desk = self.desk(incoming);
+        let id = opened.head.id.as_ref().ok_or(Trouble::Problem(Problem::FORM))?;
+        let key = LogKey::Persona(id.clone(), opened.head.transaction.get());
+        let (file, attempts) = (self.store.persona(id).await?, self.store.attempts(id).await?);
+        let file = match authenticate(desk, id, body, file, attempts) {
+            Ok(file) => file,
+            Err((refusal, changes)) => return Ok((changes, opened.reply(&refused(desk.now, &refusal), rng)?)),
+        };
+        if let Some(logged) = self.store.logged(&key).await? {
+            let reused = || opened.reply(&refused(desk.now, &Problem::TRANSACTION_REUSED.into()), rng);
+            return Ok((None, incoming.same_or(logged, reused)?));
+        }
+        let settled = Draft::settled(file, desk.now).map_err(Refusal::from)?;
+        let mut draft = settled.clone();
+        let (mut draft, reply) = match close(desk, body, &mut draft) {
+            Ok(reply) => (draft, reply),
+            Err(refusal) => (settled, refused(desk.now, &refusal)),
+        };
+        let response = opened.reply(&reply, rng)?;
+        draft.changes.push(incoming.log(key, &response));
+        Ok((Some(draft.finish()), response))
+    }
+}
+
+/// A refusal, and what has to be remembered of it.
+type Denied = (Refusal, Option<ChangeSet>);
+
+/// The passphrase is the persona's. The right one does not help while the door is closed.
+fn authenticate(
+    desk: Desk<'_>,
+    id: &PersonaId,
+    body: &AutoclosePersona,
+    file: Option<PersonaFile>,
+    attempts: Option<Attempts>,
+) -> Result<PersonaFile, Denied> {
+    let recent = attempts.filter(|attempts| attempts.since.plus_secs(WINDOW_SECS) >= desk.now);
+    let wrong = recent.map_or(0, |attempts| attempts.wrong);
+    if wrong >= MAX_WRONG {
+        return Err((Problem::SERVICE_DISABLED.into(), None));
+    }
+    // Hashed and compared whatever is known, so that the time tells nothing either.
+    let given = passphrase_hash(desk.vault, id, body.passphrase.as_str());
+    let nothing = vec![0; given.len()];
+    let kept = file.as_ref().and_then(|file| file.persona.autoclose.as_ref()).unwrap_or(&nothing);
+    let right = same(kept, &given);
+    file.filter(|_| right).ok_or_else(|| {
+        // The fifth closes the door from now on, not from the first on.
+        let closes = wrong + 1 == MAX_WRONG;
+        let since = recent.filter(|_| !closes).map_or(desk.now, |attempts| attempts.since);
+        let mut changes = ChangeSet::default();
+        changes.push(Change::Attempts {
+            id: id.clone(),
+            before: attempts,
+            after: Attempts { since, wrong: wrong + 1 },
+        });
+        (Problem::PERSONA_UNKNOWN.into(), Some(changes))
+    })
+}
+
+/// Closes every session, sends the cash to the autoclose instrument, closes the persona.
+fn close(desk: Desk<'_>, body: &AutoclosePersona, draft: &mut Draft) -> Result<AutocloseResponse, Refusal> {
+    match draft.file.persona.status {
+        PersonaStatus::Active => {}
+        PersonaStatus::Disabled => return Err(Problem::PERSONA_DISABLED.into()),
+        PersonaStatus::Closed => return Err(Problem::PERSONA_CLOSED.into()),
+    }
+    check_clock(desk.now, body.server_date)?;
+    check_software(desk.config, &body.swversion).1?;
+    draft.end_sessions(SessionEnd::Closed, |_| true)?;
+    draft.cancel_loads()?;
+    let told = draft.container(draft.file.persona.default_currency).available;
+    let balances: Vec<Money> = draft.file.containers.values().map(|container| container.available).collect();
+    for balance in balances.into_iter().filter(|balance| balance.minor > 0) {
+        send_away(desk, draft, balance)?;
+    }
+    draft.file.persona.status = PersonaStatus::Closed;
+    draft.changes.push(Change::Update(Box::new(draft.file.persona.clone())));
+    Ok(AutocloseResponse {
+        server_date: desk.now,
+        response_code: ResponseCode::Success,
+        problem: None,
+        message: None,
+        amount: Some(told),
+    })
+}
+
+fn send_away(desk: Desk<'_>, draft: &mut Draft, balance: Money) -> Result<(), Refusal> {
+    let takes = |instrument: &&Instrument| instrument.autoclose && instrument.functions.contains(&Function::Unload);
+    let instrument = draft.file.instruments.iter().find(takes).ok_or(Problem::INSTRUMENT_UNKNOWN)?;
+    let sealed = instrument.sealed_number.as_deref().unwrap_or_default();
+    let number = desk.vault.open_sealed(NUMBER, sealed).ok_or(Problem::INSTRUMENT_UNKNOWN)?;
+    if !desk.bank.unload(&number, balance) {
+        return Err(Problem::INSTRUMENT_DECLINED.into());
+    }
+    let (persona, instrument) = (draft.file.persona.id.clone(), instrument.id);
+    let (from, to) = (draft.available(balance.currency), Account::Agency(balance.currency));
+    draft.transfer(Reason::Unload, from, to, balance, String::new())?;
+    let amount = balance.negated();
+    draft.changes.push(Change::Move(Movement { persona, instrument, date: desk.now, amount, clears: None }));
+    Ok(())
+}
+
+fn refused(now: Date, refusal: &Refusal) -> AutocloseResponse {
+    AutocloseResponse {
+        server_date: now,
+        response_code: refusal.problem.response(),
+        problem: Some(refusal.problem.clone()),
+        message: refusal.sentence(),
+        amount: None,
+    }
+}

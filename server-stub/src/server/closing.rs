@@ -1,0 +1,161 @@
+//! Closing of a session 411 (fig. 38): CS1 ends one session or all, CS2 says what returned to the container.
+
+use protocol::date::Date;
+use protocol::message::SoftwareVersion;
+use protocol::message::session::{CloseSession, CloseSessionResponse};
+use protocol::money::{Currency, Money};
+use protocol::outcome::{Problem, ResponseCode};
+use protocol::persona::PersonaId;
+use protocol::template::Numbered;
+use protocol::value::{AnyBytes, SessionId, Text, Value};
+use rand_core::CryptoRng;
+
+use super::draft::Draft;
+use super::exchange::{Desk, Procedure, SoftwareNote};
+use super::refusal::Refusal;
+use crate::store::record::{Session, SessionEnd, SessionStatus, Transaction};
+use crate::store::{Change, PersonaFile, Store, StoreError};
+
+/// Lines of a log: as many as fit into a value of 768 KiB, encrypted and in base64, with some room. Of more payments,
+/// the newest are told.
+const MAX_LOG_LINES: usize = 2_500;
+
+/// What closing needs to know.
+pub struct Records {
+    /// The session that is named, open or not.
+    named: Option<Session>,
+    /// What was paid from and into the sessions that close.
+    history: Vec<Transaction>,
+}
+
+impl Procedure for CloseSession {
+    type Records = Records;
+
+    fn server_date(&self) -> Date {
+        self.server_date
+    }
+
+    fn swversion(&self) -> &SoftwareVersion {
+        &self.swversion
+    }
+
+    fn key(&self) -> &AnyBytes {
+        &self.key
+    }
+
+    async fn load(&self, store: &dyn Store, file: &PersonaFile, _: Desk<'_>) -> Result<Records, StoreError> {
+        let named = match &self.session_id {
+            Some(id) => store.sessions(std::slice::from_ref(id)).await?.remove(&id.number()),
+            None => None,
+        };
+        let mut history = Vec::new();
+        if self.request_log.is_some_and(|wanted| wanted.0) {
+            for session in file.sessions.iter().filter(|session| closes(self, session)) {
+                history.extend(store.history(&session.id, MAX_LOG_LINES).await?);
+            }
+            history.sort_by_key(|transaction| transaction.date);
+            history.drain(..history.len().saturating_sub(MAX_LOG_LINES));
+        }
+        Ok(Records { named, history })
+    }
+
+    /// Step 1807.
+    fn run(
+        &self,
+        desk: Desk<'_>,
+        draft: &mut Draft,
+        records: Records,
+        _: &mut dyn CryptoRng,
+    ) -> Result<CloseSessionResponse, Refusal> {
+        let closed = draft.end_sessions(SessionEnd::Closed, |session| closes(self, session))?;
+        if let (Some(id), []) = (&self.session_id, closed.as_slice()) {
+            return Err(why_not(records.named, id, &draft.file.persona.id, desk.now).into());
+        }
+        for session in self.record_note.iter().flat_map(|_| &closed) {
+            draft.changes.push(Change::Memo(session.id.number(), memo(self, session)));
+        }
+        let currency = closed.first().map_or(draft.file.persona.default_currency, |session| session.current.currency);
+        Ok(CloseSessionResponse {
+            amount: Some(returned(&closed, currency)?),
+            log: Numbered(log(&records.history, &closed)),
+            ..success(desk.now, currency)
+        })
+    }
+
+    fn refused(now: Date, refusal: &Refusal) -> CloseSessionResponse {
+        CloseSessionResponse {
+            server_date: now,
+            response_code: refusal.problem.response(),
+            problem: Some(refusal.problem.clone()),
+            swseverity: None,
+            swmessage: None,
+            message: refusal.sentence(),
+            fee: None,
+            amount: None,
+            log: Numbered(Vec::new()),
+        }
+    }
+
+    fn note(reply: &mut CloseSessionResponse, software: SoftwareNote) {
+        (reply.swseverity, reply.swmessage) = (software.severity, software.message);
+    }
+}
+
+/// Whether the request is about this session.
+fn closes(body: &CloseSession, session: &Session) -> bool {
+    body.session_id.as_ref().is_none_or(|id| session.id == *id)
+}
+
+/// Why the session named cannot be closed. Somebody else's session is none that this persona knows of.
+fn why_not(named: Option<Session>, id: &SessionId, persona: &PersonaId, now: Date) -> Problem {
+    let ours = named.filter(|session| session.id == *id && session.persona == *persona);
+    match ours.map(|session| (session.status, session.expires())) {
+        None => Problem::SESSION_UNKNOWN,
+        Some((SessionStatus::Ended(_, SessionEnd::Expired), _)) => Problem::SESSION_EXPIRED,
+        // The draft has ended it a moment ago.
+        Some((SessionStatus::Open, expires)) if expires < now => Problem::SESSION_EXPIRED,
+        Some(_) => Problem::SESSION_CLOSED,
+    }
+}
+
+/// What is appended to 130M.
+fn memo(body: &CloseSession, session: &Session) -> String {
+    let separator = if session.memo.is_empty() { "" } else { "; " };
+    format!("{separator}{}", body.record_note.as_ref().map(|note| note.as_str()).unwrap_or_default())
+}
+
+/// The sum of what returned in one currency; CS2 has room for one.
+fn returned(closed: &[Session], currency: Currency) -> Result<Money, Refusal> {
+    let of_currency = closed.iter().map(|session| session.current).filter(|left| left.currency == currency);
+    Ok(of_currency.clone().try_fold(Money::zero(currency), Money::plus)?)
+}
+
+fn log(history: &[Transaction], closed: &[Session]) -> Vec<Text<200>> {
+    let ours = |id: &SessionId| closed.iter().any(|session| session.id == *id);
+    history.iter().filter_map(|transaction| Text::of(&line(transaction, ours(&transaction.payer_session)))).collect()
+}
+
+/// `date|index|payer or payee id|order-id|amount`, as this side sees it.
+fn line(transaction: &Transaction, paid: bool) -> String {
+    let Transaction { date, order_id, .. } = transaction;
+    let (index, other, amount) = if paid {
+        (transaction.payer_index, &transaction.payee, transaction.charged)
+    } else {
+        (transaction.payee_index, &transaction.payer, transaction.credited)
+    };
+    format!("{}|{}|{other}|{order_id}|{amount}", date.text(), index.get())
+}
+
+fn success(now: Date, currency: Currency) -> CloseSessionResponse {
+    CloseSessionResponse {
+        server_date: now,
+        response_code: ResponseCode::Success,
+        problem: None,
+        swseverity: None,
+        swmessage: None,
+        message: None,
+        fee: Some(Money::zero(currency)),
+        amount: None,
+        log: Numbered(Vec::new()),
+    }
+}

@@ -1,0 +1,174 @@
+//! Payment 409 (fig. 24): CA2 collects what payers have promised, CA3 says what became of each.
+//!
+//! Unwrapping is procedure 1660 (fig. 32), assembling the answer 3400 (fig. 33). What can be opened is opened once; what
+//! is decided from it is decided anew when something else came first.
+
+mod batch;
+
+use std::collections::HashMap;
+
+use protocol::collect::{Collection, CustomerPart, OpenCollection, SessionFault, Verdicts, write_receipts};
+use protocol::message::payment::{BATCH_RECEIPT_TYPE, BatchReceipt};
+use protocol::money::Money;
+use protocol::outcome::{Problem, ResponseCode};
+use protocol::value::{Index, SessionId, Token, Version1};
+
+use self::batch::{Batch, Verdict};
+use super::refusal::Refusal;
+use super::{Answer, Decided, Incoming, Rng, Rounds, Server, Trouble};
+use crate::store::record::{LogKey, Session};
+use crate::store::{ChangeSet, Collected, StoreError};
+
+/// What was opened of each payment: the payer's amount if it is authentic, nothing if there is no such session.
+type Opened = Vec<Option<Result<Money, SessionFault>>>;
+
+/// What a collection is decided from.
+struct Records {
+    sessions: HashMap<u64, Session>,
+    collected: Collected,
+}
+
+impl Server {
+    /// Answers CA2.
+    pub(super) async fn collect(&self, incoming: &Incoming<'_>, rng: &mut Rng) -> Result<Answer, Trouble> {
+        let form = |fault: protocol::FormFault| Refusal::because(Problem::FORM, fault.to_string());
+        let collection = Collection::read(incoming.envelope).map_err(form)?;
+        let (session_id, index) = (collection.head.session_id.clone(), collection.head.index);
+        let key = LogKey::Collection(session_id.number(), index);
+        // The very same message is answered without any cryptography, whatever became of the session.
+        if let Some(logged) = self.store.logged(&key).await?.filter(|logged| logged.message_hash == incoming.hash) {
+            return Ok(Answer::Reply(logged.response));
+        }
+        let merchant = self.session(&session_id).await?.ok_or(Trouble::Problem(Problem::SESSION_UNKNOWN))?;
+        let head = collection.head.clone();
+        let opened = match collection.open(&merchant.secrets) {
+            Ok(opened) => opened,
+            Err(SessionFault::BadOpaque) => return Err(Trouble::Problem(Problem::BAD_OPAQUE)),
+            Err(fault) => {
+                // The session is looked at first (step 1668B), its auth-code last (1670).
+                let problem = batch::usable(&merchant, index, incoming.now).err().unwrap_or_else(|| fault.problem());
+                let verdicts = whole(problem);
+                let protocol = incoming.envelope.protocol;
+                return Ok(Answer::Reply(write_receipts(protocol, &head, &merchant.secrets, &verdicts, &[], rng)?));
+            }
+        };
+        self.collect_opened(incoming, &opened, &merchant, key, rng).await.map(Answer::Reply)
+    }
+
+    async fn session(&self, id: &SessionId) -> Result<Option<Session>, StoreError> {
+        Ok(self.store.sessions(std::slice::from_ref(id)).await?.remove(&id.number()))
+    }
+
+    async fn collect_opened(
+        &self,
+        incoming: &Incoming<'_>,
+        opened: &OpenCollection,
+        merchant: &Session,
+        key: LogKey,
+        rng: &mut Rng,
+    ) -> Result<String, Trouble> {
+        let first = self.records(opened).await?;
+        let payments = open_payments(opened, &first.sessions);
+        let (mut records, mut rounds) = (Some(first), Rounds::default());
+        loop {
+            let fresh = match records.take() {
+                Some(records) => records,
+                None => self.records(opened).await?,
+            };
+            let decided = self.collect_round(incoming, opened, merchant, &payments, fresh, &key, rng).await?;
+            if let Some(reply) = self.commit(decided, &mut rounds).await? {
+                return Ok(reply);
+            }
+        }
+    }
+
+    #[allow(clippy::too_many_arguments, reason = "what was opened stays the same from round to round, records do not")]
+    async fn collect_round(
+        &self,
+        incoming: &Incoming<'_>,
+        opened: &OpenCollection,
+        merchant: &Session,
+        payments: &Opened,
+        records: Records,
+        key: &LogKey,
+        rng: &mut Rng,
+    ) -> Result<Decided, Trouble> {
+        if let Some(logged) = self.store.logged(key).await? {
+            let reused = || seal(opened, merchant, &whole(Problem::INDEX_USED), &[], rng);
+            return Ok((None, incoming.same_or(logged, reused)?));
+        }
+        let (mut changes, response) = decide(self.desk(incoming), opened, merchant, payments, records, rng)?;
+        changes.push(incoming.log(key.clone(), &response));
+        Ok((Some(changes), response))
+    }
+
+    /// The sessions of payee and payers, and those of the payers' indexes that are used.
+    async fn records(&self, opened: &OpenCollection) -> Result<Records, StoreError> {
+        let payer = |n: usize| (opened.payments[n].payer_session_id.clone(), opened.payments[n].payer_index);
+        let keys: Vec<(SessionId, Index)> = (0..opened.payments.len()).map(payer).collect();
+        let mut ids: Vec<SessionId> = keys.iter().map(|(session, _)| session.clone()).collect();
+        ids.push(opened.head().session_id.clone());
+        ids.sort();
+        ids.dedup();
+        Ok(Records { sessions: self.store.sessions(&ids).await?, collected: self.store.collected(&keys).await? })
+    }
+}
+
+/// Opens every payment with its payer's secrets (steps 1672 to 1676).
+fn open_payments(opened: &OpenCollection, sessions: &HashMap<u64, Session>) -> Opened {
+    let payer = |n: usize| sessions.get(&opened.payments[n].payer_session_id.number());
+    (0..opened.payments.len()).map(|n| payer(n).map(|payer| opened.open_payment(n, &payer.secrets))).collect()
+}
+
+/// Decides on the whole collection and writes CA3.
+fn decide(
+    desk: super::exchange::Desk<'_>,
+    opened: &OpenCollection,
+    merchant: &Session,
+    payments: &Opened,
+    records: Records,
+    rng: &mut Rng,
+) -> Result<(ChangeSet, String), Trouble> {
+    let now = desk.now;
+    let Records { sessions: mut payers, collected } = records;
+    let fresh = payers.remove(&merchant.id.number()).ok_or(Trouble::Problem(Problem::SESSION_UNKNOWN))?;
+    if let Err(problem) = batch::usable(&fresh, opened.head().index, now) {
+        return Ok((ChangeSet::default(), seal(opened, merchant, &whole(problem), &[], rng)?));
+    }
+    let mut batch = Batch::new(desk, opened, fresh, payers, &collected);
+    let verdicts: Vec<Verdict> =
+        payments.iter().enumerate().map(|(n, payment)| batch.pay(n, payment.as_ref())).collect();
+    let changes = batch.finish()?;
+    let told = Verdicts {
+        batch: receipt(ResponseCode::Success, None, Some(Money::zero(merchant.current.currency))),
+        payments: verdicts.iter().map(|verdict| verdict.to_payee(opened)).collect(),
+    };
+    let customers: Vec<Option<CustomerPart<'_>>> =
+        verdicts.iter().map(|verdict| verdict.to_payer(opened, now)).collect();
+    Ok((changes, seal(opened, merchant, &told, &customers, rng)?))
+}
+
+fn seal(
+    opened: &OpenCollection,
+    merchant: &Session,
+    verdicts: &Verdicts,
+    customers: &[Option<CustomerPart<'_>>],
+    rng: &mut Rng,
+) -> Result<String, Trouble> {
+    Ok(write_receipts(opened.protocol(), opened.head(), &merchant.secrets, verdicts, customers, rng)?)
+}
+
+/// The collection fails as a whole (steps 1681 and 1715).
+fn whole(problem: Problem) -> Verdicts {
+    Verdicts { batch: receipt(problem.response(), Some(problem), None), payments: Vec::new() }
+}
+
+fn receipt(response_code: ResponseCode, problem: Option<Problem>, fee: Option<Money>) -> BatchReceipt {
+    let remark = problem.clone().and_then(|problem| Refusal::from(problem).sentence());
+    BatchReceipt { subtype: token(BATCH_RECEIPT_TYPE), subversion: Version1, response_code, fee, problem, remark }
+}
+
+/// One of the protocol's own names as a token.
+fn token(name: &str) -> Token<32> {
+    Token::of(name).expect("invariant: the protocol's own names are tokens")
+}

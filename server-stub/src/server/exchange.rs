@@ -1,0 +1,230 @@
+//! Procedures 900 and 1000 (figs 11 and 12) for the messages of a persona: what is checked before a procedure runs, and
+//! what becomes of its outcome.
+//!
+//! | check | problem | kept in the log |
+//! | --- | --- | --- |
+//! | head, server key, opaque part | `form`, `serverkey-unknown`, `bad-opaque` | no |
+//! | form of the body (914) | `form` | no |
+//! | persona, name of its key, signature (915) | `persona-unknown`, `key-mismatch`, `bad-signature` | no |
+//! | transaction number | `transaction-reused` | is there |
+//! | status of the persona | `persona-disabled`, `persona-closed` | yes |
+//! | clock | `clock-skew` | yes |
+//! | software (916) | `software-fatal` | yes |
+//! | the procedure's own | see there | yes |
+
+use std::future::Future;
+
+use protocol::Protocol;
+use protocol::date::Date;
+use protocol::exchange::OpenedRequest;
+use protocol::message::{Reply, Request, Sentence, SoftwareVersion};
+use protocol::outcome::Problem;
+use protocol::value::{AnyBytes, Token, to_base64};
+use rand_core::CryptoRng;
+
+use super::config::{Config, Software};
+use super::draft::Draft;
+use super::refusal::Refusal;
+use super::{Answer, Decided, Incoming, Rng, Rounds, Server, Trouble};
+use crate::bank::Issuer;
+use crate::store::record::{LogKey, PersonaStatus};
+use crate::store::{PersonaFile, Store, StoreError};
+use crate::vault::Vault;
+
+/// How far a client's clock may be off (protocol.md section 5).
+const MAX_SKEW_MILLIS: u64 = 24 * 3_600 * 1_000;
+
+/// What procedures may look at besides records.
+#[derive(Clone, Copy)]
+pub struct Desk<'a> {
+    /// The operator's decisions.
+    pub config: &'a Config,
+    /// Whoever stands behind instruments.
+    pub bank: &'a dyn Issuer,
+    /// Hashes and seals for the books.
+    pub vault: &'a Vault,
+    /// The server's clock.
+    pub now: Date,
+    /// The suite of the request.
+    pub protocol: Protocol,
+}
+
+/// What a reply says of the client's software (170).
+#[derive(Clone, Debug, Default)]
+pub struct SoftwareNote {
+    /// `warning` or `fatal`.
+    pub severity: Option<Token<16>>,
+    /// A sentence for people.
+    pub message: Option<Sentence>,
+}
+
+/// A message of a persona, and the procedure that answers it.
+pub trait Procedure: Request + Send + Sync {
+    /// Records that the procedure needs besides the persona's file.
+    type Records: Send;
+
+    /// The client's idea of the server's clock.
+    fn server_date(&self) -> Date;
+
+    /// The client's software.
+    fn swversion(&self) -> &SoftwareVersion;
+
+    /// The name of the key it says to be signed with.
+    fn key(&self) -> &AnyBytes;
+
+    /// Loads what the procedure needs.
+    fn load(
+        &self,
+        store: &dyn Store,
+        file: &PersonaFile,
+        desk: Desk<'_>,
+    ) -> impl Future<Output = Result<Self::Records, StoreError>> + Send;
+
+    /// Decides, and drafts the changes.
+    ///
+    /// # Errors
+    /// Why it is not done; the draft is thrown away.
+    fn run(
+        &self,
+        desk: Desk<'_>,
+        draft: &mut Draft,
+        records: Self::Records,
+        rng: &mut dyn CryptoRng,
+    ) -> Result<Self::Reply, Refusal>;
+
+    /// The reply that says why not.
+    fn refused(now: Date, refusal: &Refusal) -> Self::Reply;
+
+    /// Tells the client about its software.
+    fn note(reply: &mut Self::Reply, software: SoftwareNote);
+
+    /// The `type` of a reply.
+    fn reply_type(_: &Self::Reply) -> &'static str {
+        <Self::Reply as Reply>::TYPE
+    }
+}
+
+impl Server {
+    /// Answers a message of a persona.
+    pub(super) async fn exchange<M: Procedure>(
+        &self,
+        incoming: &Incoming<'_>,
+        opened: &OpenedRequest,
+        rng: &mut Rng,
+    ) -> Result<Answer, Trouble> {
+        let refused = |refusal: &Refusal| M::refused(incoming.now, refusal);
+        let body = match opened.body::<M>() {
+            Ok(body) => body,
+            Err(fault) => {
+                let refusal = Refusal::because(Problem::FORM, fault.to_string());
+                return Ok(Answer::Reply(opened.reply(&refused(&refusal), rng)?));
+            }
+        };
+        let mut rounds = Rounds::default();
+        loop {
+            let decided = self.exchange_round(incoming, opened, &body, rng).await?;
+            if let Some(reply) = self.commit(decided, &mut rounds).await? {
+                return Ok(Answer::Reply(reply));
+            }
+        }
+    }
+
+    async fn exchange_round<M: Procedure>(
+        &self,
+        incoming: &Incoming<'_>,
+        opened: &OpenedRequest,
+        body: &M,
+        rng: &mut Rng,
+    ) -> Result<Decided, Trouble> {
+        let refused = |refusal: &Refusal| M::refused(incoming.now, refusal);
+        let id = opened.head.id.as_ref().ok_or(Trouble::Problem(Problem::FORM))?;
+        let key = LogKey::Persona(id.clone(), opened.head.transaction.get());
+        let file = match authenticate(opened, body, self.store.persona(id).await?) {
+            Ok(file) => file,
+            Err(refusal) => return Ok((None, opened.reply(&refused(&refusal), rng)?)),
+        };
+        if let Some(logged) = self.store.logged(&key).await? {
+            let reused = || opened.reply(&refused(&Problem::TRANSACTION_REUSED.into()), rng);
+            return Ok((None, incoming.same_or(logged, reused)?));
+        }
+        let desk = self.desk(incoming);
+        let records = body.load(&*self.store, &file, desk).await?;
+        let (mut draft, reply) = decide(desk, body, file, records, rng)?;
+        let response = opened.reply_as(M::reply_type(&reply), &reply, rng)?;
+        draft.changes.push(incoming.log(key, &response));
+        Ok((Some(draft.finish()), response))
+    }
+
+    pub(super) fn desk(&self, incoming: &Incoming<'_>) -> Desk<'_> {
+        let protocol = incoming.envelope.protocol;
+        Desk { config: &self.config, bank: &*self.bank, vault: &self.vault, now: incoming.now, protocol }
+    }
+}
+
+/// The persona's key signed this (steps 915).
+fn authenticate<M: Procedure>(
+    opened: &OpenedRequest,
+    body: &M,
+    file: Option<PersonaFile>,
+) -> Result<PersonaFile, Refusal> {
+    let file = file.ok_or(Problem::PERSONA_UNKNOWN)?;
+    if to_base64(body.key().as_slice()) != file.persona.key_name {
+        return Err(Problem::KEY_MISMATCH.into());
+    }
+    opened.verify::<M>(&file.persona.public_key).map_err(|_| Problem::BAD_SIGNATURE)?;
+    Ok(file)
+}
+
+/// Runs the checks that come after the signature, then the procedure.
+fn decide<M: Procedure>(
+    desk: Desk<'_>,
+    body: &M,
+    file: PersonaFile,
+    records: M::Records,
+    rng: &mut dyn CryptoRng,
+) -> Result<(Draft, M::Reply), Trouble> {
+    let status = file.persona.status;
+    // Sums that are too large cannot be settled; no sandbox has that much money.
+    let settled = Draft::settled(file, desk.now).map_err(|_| Trouble::Problem(Problem::INTERNAL))?;
+    let mut draft = settled.clone();
+    let (software, checked) = check_software(desk.config, body.swversion());
+    let outcome = check_status(status)
+        .and_then(|()| check_clock(desk.now, body.server_date()))
+        .and(checked)
+        .and_then(|()| body.run(desk, &mut draft, records, rng));
+    let (draft, mut reply) = match outcome {
+        Ok(reply) => (draft, reply),
+        Err(refusal) => (settled, M::refused(desk.now, &refusal)),
+    };
+    M::note(&mut reply, software);
+    Ok((draft, reply))
+}
+
+fn check_status(status: PersonaStatus) -> Result<(), Refusal> {
+    match status {
+        PersonaStatus::Active => Ok(()),
+        PersonaStatus::Disabled => Err(Problem::PERSONA_DISABLED.into()),
+        PersonaStatus::Closed => Err(Problem::PERSONA_CLOSED.into()),
+    }
+}
+
+/// The client's clock is about right.
+///
+/// # Errors
+/// `clock-skew`.
+pub fn check_clock(now: Date, theirs: Date) -> Result<(), Refusal> {
+    if now.millis().abs_diff(theirs.millis()) > MAX_SKEW_MILLIS {
+        return Err(Problem::CLOCK_SKEW.into());
+    }
+    Ok(())
+}
+
+/// What the operator says of a software version (step 916).
+pub fn check_software(config: &Config, version: &SoftwareVersion) -> (SoftwareNote, Result<(), Refusal>) {
+    let note = |severity, message: &str| SoftwareNote { severity: Token::of(severity), message: Sentence::of(message) };
+    match config.software.get(version.as_str()) {
+        None => (SoftwareNote::default(), Ok(())),
+        Some(Software::Warning(message)) => (note("warning", message), Ok(())),
+        Some(Software::Fatal(message)) => (note("fatal", message), Err(Problem::SOFTWARE_FATAL.into())),
+    }
+}

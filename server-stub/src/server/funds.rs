@@ -1,0 +1,186 @@
+//! Load and unload of funds 405 (fig. 18): LU1 moves money between an instrument and the container, LU2 says how much.
+
+use protocol::date::Date;
+use protocol::message::SoftwareVersion;
+use protocol::message::funds::{LoadUnload, LoadUnloadResponse};
+use protocol::money::{Money, SignedMoney};
+use protocol::outcome::{Problem, ResponseCode};
+use protocol::secret::same;
+use protocol::value::{AnyBytes, Function, from_base64};
+use rand_core::CryptoRng;
+
+use super::binding::status_name;
+use super::config::whole_units;
+use super::draft::Draft;
+use super::exchange::{Desk, Procedure, SoftwareNote};
+use super::refusal::Refusal;
+use crate::bank::LoadDecision;
+use crate::store::record::{Instrument, InstrumentId, Movement, PendingLoad, Reason};
+use crate::store::{Account, Change, PersonaFile, Store, StoreError};
+
+impl Procedure for LoadUnload {
+    /// What was loaded from the instrument within the window of its limit, minor units.
+    type Records = i64;
+
+    fn server_date(&self) -> Date {
+        self.server_date
+    }
+
+    fn swversion(&self) -> &SoftwareVersion {
+        &self.swversion
+    }
+
+    fn key(&self) -> &AnyBytes {
+        &self.key
+    }
+
+    async fn load(&self, store: &dyn Store, file: &PersonaFile, desk: Desk<'_>) -> Result<i64, StoreError> {
+        let Ok((_, instrument)) = named(self, desk, &file.instruments) else { return Ok(0) };
+        let since = desk.now.plus_secs(-desk.bank.limits().window_secs);
+        store.loaded_since(&file.persona.id, instrument.id, self.amount.0.currency, since).await
+    }
+
+    fn run(
+        &self,
+        desk: Desk<'_>,
+        draft: &mut Draft,
+        loaded: i64,
+        _: &mut dyn CryptoRng,
+    ) -> Result<LoadUnloadResponse, Refusal> {
+        let amount = self.amount.0;
+        if !desk.config.rates.contains_key(&amount.currency) {
+            return Err(Problem::CURRENCY_UNSUPPORTED.into());
+        }
+        let (number, instrument) = named(self, desk, &draft.file.instruments)?;
+        let (number, instrument) = (number.to_owned(), instrument.clone());
+        if status_name(&instrument, desk.now) != "enabled" {
+            return Err(Problem::INSTRUMENT_DISABLED.into());
+        }
+        match amount.minor {
+            0 => return Err(Refusal::because(Problem::FORM, "An amount of nothing moves nothing.")),
+            1.. => load(desk, draft, &instrument, &number, amount, loaded)?,
+            _ => unload(desk, draft, &instrument, &number, amount)?,
+        }
+        if instrument.first_used.is_none() {
+            let used = Instrument { first_used: Some(desk.now), ..instrument };
+            draft.changes.push(Change::PutInstrument(draft.file.persona.id.clone(), Box::new(used)));
+        }
+        moved(desk, draft, self.amount)
+    }
+
+    fn refused(now: Date, refusal: &Refusal) -> LoadUnloadResponse {
+        LoadUnloadResponse {
+            server_date: now,
+            amount: None,
+            response_code: refusal.problem.response(),
+            problem: Some(refusal.problem.clone()),
+            message: refusal.sentence(),
+            swseverity: None,
+            swmessage: None,
+            fee: None,
+            balance: None,
+            session_funds: None,
+            on_hold: None,
+        }
+    }
+
+    fn note(reply: &mut LoadUnloadResponse, software: SoftwareNote) {
+        (reply.swseverity, reply.swmessage) = (software.severity, software.message);
+    }
+}
+
+/// The number that the request returns, and the instrument whose hash it has with the salt returned (120H.9).
+fn named<'a>(
+    body: &'a LoadUnload,
+    desk: Desk<'_>,
+    instruments: &'a [Instrument],
+) -> Result<(&'a str, &'a Instrument), Refusal> {
+    let returned = |label: &str| {
+        let value = body.instrument.0.get(label).map(String::as_str);
+        value.ok_or_else(|| Refusal::because(Problem::FORM, format!("The label {label} is missing.")))
+    };
+    let (number, salt) = (returned("instrument-number")?, returned("instrument-salt")?);
+    let salt = from_base64(salt).ok_or(Problem::FORM)?;
+    let hash = desk.protocol.suite().instrument_hash(number, &salt);
+    let found = instruments.iter().find(|instrument| same(&instrument.hash, &hash));
+    Ok((number, found.ok_or(Problem::INSTRUMENT_UNKNOWN)?))
+}
+
+fn load(
+    desk: Desk<'_>,
+    draft: &mut Draft,
+    instrument: &Instrument,
+    number: &str,
+    amount: Money,
+    loaded: i64,
+) -> Result<(), Refusal> {
+    if !instrument.functions.contains(&Function::Load) {
+        return Err(Problem::FUNCTION_DISABLED.into());
+    }
+    let limits = desk.bank.limits();
+    let window = whole_units(amount.currency, limits.window_units).minor;
+    if amount.minor > whole_units(amount.currency, limits.load_units).minor || amount.minor > window - loaded {
+        return Err(Problem::LIMIT_EXCEEDED.into());
+    }
+    let clears = match desk.bank.load(number, amount, desk.now) {
+        LoadDecision::Declined => return Err(Problem::INSTRUMENT_DECLINED.into()),
+        LoadDecision::Cleared => None,
+        LoadDecision::OnHold(until) => Some(until),
+    };
+    let currency = amount.currency;
+    let (from, to) = match clears {
+        None => (Account::Agency(currency), draft.available(currency)),
+        Some(_) => (Account::Bank(currency), draft.on_hold(currency)),
+    };
+    draft.transfer(Reason::Load, from, to, amount, String::new())?;
+    record(desk, draft, instrument.id, amount, clears);
+    Ok(())
+}
+
+fn unload(
+    desk: Desk<'_>,
+    draft: &mut Draft,
+    instrument: &Instrument,
+    number: &str,
+    amount: Money,
+) -> Result<(), Refusal> {
+    if !instrument.functions.contains(&Function::Unload) {
+        return Err(Problem::FUNCTION_DISABLED.into());
+    }
+    let wanted = amount.negated();
+    if draft.container(wanted.currency).available.minor < wanted.minor {
+        return Err(Problem::FUNDS_INSUFFICIENT.into());
+    }
+    if !desk.bank.unload(number, wanted) {
+        return Err(Problem::INSTRUMENT_DECLINED.into());
+    }
+    let (from, to) = (draft.available(wanted.currency), Account::Agency(wanted.currency));
+    draft.transfer(Reason::Unload, from, to, wanted, String::new())?;
+    record(desk, draft, instrument.id, amount, None);
+    Ok(())
+}
+
+fn record(desk: Desk<'_>, draft: &mut Draft, instrument: InstrumentId, amount: Money, clears: Option<Date>) {
+    let persona = draft.file.persona.id.clone();
+    draft.changes.push(Change::Move(Movement { persona, instrument, date: desk.now, amount, clears }));
+    // The store gives the load its number; nothing looks at it in this draft.
+    draft.file.pending.extend(clears.map(|clears| PendingLoad { id: 0, amount, clears }));
+}
+
+fn moved(desk: Desk<'_>, draft: &Draft, amount: SignedMoney) -> Result<LoadUnloadResponse, Refusal> {
+    let currency = amount.0.currency;
+    let container = draft.container(currency);
+    Ok(LoadUnloadResponse {
+        server_date: desk.now,
+        amount: Some(amount),
+        response_code: ResponseCode::Success,
+        problem: None,
+        message: None,
+        swseverity: None,
+        swmessage: None,
+        fee: Some(Money::zero(currency)),
+        balance: Some(container.available),
+        session_funds: Some(draft.session_funds(currency)?),
+        on_hold: Some(container.on_hold),
+    })
+}

@@ -1,0 +1,298 @@
+//! The server computer 100: what becomes of a message.
+//!
+//! [`Server::handle`] is the shell: it loads records, calls a procedure, commits its change set, and only then answers. A
+//! conflict means that something else came first: it loads again and decides again. Procedures are functions of records,
+//! message, clock and random numbers, one file per process of the seed.
+//!
+//! | message | procedure | process |
+//! | --- | --- | --- |
+//! | R1 | `registration` | 401, fig. 8 |
+//! | BI1, BI3 | `binding` | 403, fig. 15 |
+//! | LU1 | `funds` | 405, fig. 18 |
+//! | OS1 | `opening` | 407, fig. 21 |
+//! | CA2 | `collection` | 409, fig. 24; 1660, fig. 32; 3400, fig. 33 |
+//! | CS1 | `closing` | 411, fig. 38 |
+//! | AC1 | `autoclose` | the seed's autoclose passphrase, section I |
+//! | MR1 | `report` | steps 1220, 1310 ... (1) |
+//!
+//! Invariant: nothing is answered before it is stored, and what is answered once is answered the same again.
+
+mod autoclose;
+mod binding;
+mod closing;
+mod collection;
+pub mod config;
+mod draft;
+mod exchange;
+mod funds;
+mod opening;
+mod refusal;
+mod registration;
+mod report;
+
+use std::sync::Arc;
+
+use protocol::FormFault;
+use protocol::Protocol;
+use protocol::date::Date;
+use protocol::envelope::Envelope;
+use protocol::exchange::{OpenFault, OpenedRequest, write_error};
+use protocol::keys::Published;
+use protocol::message::autoclose::AutoclosePersona;
+use protocol::message::binding::{BindAnswer, BindInstrument};
+use protocol::message::funds::LoadUnload;
+use protocol::message::payment::COLLECTION_TYPE;
+use protocol::message::registration::Registration;
+use protocol::message::report::MessageReport;
+use protocol::message::session::{CloseSession, OpenSession};
+use protocol::message::{ErrorMessage, Request, RequestHead};
+use protocol::outcome::Problem;
+use protocol::suite::CryptoFault;
+use protocol::template::Record;
+use protocol::value::{Lines, Reading};
+use rand_core::CryptoRng;
+
+pub use config::Config;
+
+use self::draft::Draft;
+use self::refusal::Refusal;
+use crate::bank::Issuer;
+use crate::keys::ServerKeys;
+use crate::store::record::{LogEntry, LogKey};
+use crate::store::{Change, ChangeSet, CommitError, Logged, Store, StoreError};
+use crate::vault::{Vault, sha256};
+
+/// A generator that may be kept while something is awaited.
+pub type Rng = dyn CryptoRng + Send;
+
+/// The server computer 100.
+pub struct Server {
+    store: Arc<dyn Store>,
+    keys: ServerKeys,
+    vault: Vault,
+    bank: Box<dyn Issuer>,
+    config: Config,
+}
+
+/// What goes back to whoever sent a message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// A message.
+    Reply(String),
+    /// Nothing: a report is not answered (MR1).
+    NoContent,
+    /// It was not a message; nothing was stored.
+    Malformed(FormFault),
+}
+
+/// What keeps the server from a reply of the proper type; answered with `error` (protocol.md 6.13).
+#[derive(Debug)]
+enum Trouble {
+    Problem(Problem),
+    Refused(Refusal),
+    Busy,
+    Store(StoreError),
+    Crypto,
+}
+
+/// What to commit, if anything, and the reply to send once it is.
+type Decided = (Option<ChangeSet>, String);
+
+/// How often a message was decided on.
+#[derive(Default)]
+struct Rounds(usize);
+
+/// A message as it came.
+struct Incoming<'a> {
+    envelope: &'a Envelope,
+    hash: [u8; 32],
+    now: Date,
+}
+
+/// How often a decision is made anew because something else came first. Each round lets at least one of the racers
+/// through, so this many can race for one session.
+const MAX_ROUNDS: usize = 64;
+/// How many personas one sweep settles.
+const SWEEP: usize = 256;
+
+impl Server {
+    /// A server over a store.
+    pub fn new(store: Arc<dyn Store>, keys: ServerKeys, vault: Vault, bank: Box<dyn Issuer>, config: Config) -> Self {
+        Self { store, keys, vault, bank, config }
+    }
+
+    /// The store.
+    pub fn store(&self) -> &Arc<dyn Store> {
+        &self.store
+    }
+
+    /// What the server publishes of itself (protocol.md section 7).
+    pub fn published(&self) -> Published {
+        let spoken = Protocol::ALL.into_iter().filter(|protocol| self.speaks(*protocol));
+        let speaks = |number: &str| Protocol::of_number(number).is_some_and(|protocol| self.speaks(protocol));
+        Published {
+            protocols: spoken.map(|protocol| protocol.number().to_owned()).collect(),
+            keys: self.keys.published().into_iter().filter(|key| speaks(&key.protocol)).collect(),
+            currencies: self.config.rates.keys().map(|currency| currency.code().to_owned()).collect(),
+            agreements: self.config.agreements.clone(),
+        }
+    }
+
+    fn speaks(&self, protocol: Protocol) -> bool {
+        protocol == Protocol::V2 || self.config.allow_classic
+    }
+
+    /// Answers a message.
+    pub async fn handle(&self, message: &[u8], now: Date, rng: &mut Rng) -> Answer {
+        let unsupported = || ErrorMessage::of(Problem::PROTOCOL_UNSUPPORTED);
+        let envelope = match Envelope::parse(message) {
+            Ok(envelope) => envelope,
+            Err(FormFault::UnknownProtocol(_)) => {
+                return Answer::Reply(write_error(Protocol::V2, None, &unsupported()));
+            }
+            Err(fault) => return Answer::Malformed(fault),
+        };
+        if !self.speaks(envelope.protocol) {
+            return Answer::Reply(write_error(Protocol::V2, Some(&envelope), &unsupported()));
+        }
+        let incoming = Incoming { envelope: &envelope, hash: sha256(message), now };
+        let answered = self.answer(&incoming, rng).await;
+        answered.unwrap_or_else(|trouble| {
+            Answer::Reply(write_error(envelope.protocol, Some(&envelope), &trouble.message()))
+        })
+    }
+
+    async fn answer(&self, incoming: &Incoming<'_>, rng: &mut Rng) -> Result<Answer, Trouble> {
+        // Messages in a session name their type in the clear (step 906A), messages under a server key do not.
+        match incoming.envelope.pairs.get("type") {
+            None => self.answer_sealed(incoming, rng).await,
+            Some(COLLECTION_TYPE) => self.collect(incoming, rng).await,
+            Some(_) => Err(Trouble::Problem(Problem::FORM)),
+        }
+    }
+
+    async fn answer_sealed(&self, incoming: &Incoming<'_>, rng: &mut Rng) -> Result<Answer, Trouble> {
+        if let Some(reply) = self.answered_before(incoming).await? {
+            return Ok(Answer::Reply(reply));
+        }
+        let find = |head: &RequestHead, protocol| self.keys.find(&head.serverkey, protocol);
+        let opened = OpenedRequest::open(incoming.envelope, find)?;
+        match opened.kind() {
+            Some(Registration::TYPE) => self.register(incoming, &opened, rng).await,
+            Some(BindInstrument::TYPE) => self.exchange::<BindInstrument>(incoming, &opened, rng).await,
+            Some(BindAnswer::TYPE) => self.exchange::<BindAnswer>(incoming, &opened, rng).await,
+            Some(LoadUnload::TYPE) => self.exchange::<LoadUnload>(incoming, &opened, rng).await,
+            Some(OpenSession::TYPE) => self.exchange::<OpenSession>(incoming, &opened, rng).await,
+            Some(CloseSession::TYPE) => self.exchange::<CloseSession>(incoming, &opened, rng).await,
+            Some(AutoclosePersona::TYPE) => self.autoclose(incoming, &opened, rng).await,
+            Some(MessageReport::TYPE) => self.report(incoming, &opened).await,
+            _ => Err(Trouble::Problem(Problem::FORM)),
+        }
+    }
+
+    /// The reply to the very same message, if it was answered before; found without any cryptography.
+    async fn answered_before(&self, incoming: &Incoming<'_>) -> Result<Option<String>, Trouble> {
+        let reading = Reading::of(incoming.envelope.protocol);
+        let Ok(head) = RequestHead::read(&incoming.envelope.pairs, "", reading) else { return Ok(None) };
+        let Some(id) = head.id else { return Ok(None) };
+        let logged = self.store.logged(&LogKey::Persona(id, head.transaction.get())).await?;
+        Ok(logged.filter(|logged| logged.message_hash == incoming.hash).map(|logged| logged.response))
+    }
+
+    /// Commits what was decided and yields the reply; nothing if something else came first and it has to be decided anew.
+    async fn commit(&self, (changes, reply): Decided, rounds: &mut Rounds) -> Result<Option<String>, Trouble> {
+        let Some(changes) = changes else { return Ok(Some(reply)) };
+        match self.store.commit(changes).await {
+            Ok(()) => Ok(Some(reply)),
+            Err(CommitError::Conflict(conflict)) => {
+                tracing::debug!(%conflict, "decided anew");
+                rounds.0 += 1;
+                if rounds.0 < MAX_ROUNDS { Ok(None) } else { Err(Trouble::Busy) }
+            }
+            Err(CommitError::Busy) => Err(Trouble::Busy),
+            Err(CommitError::Store(error)) => Err(error.into()),
+        }
+    }
+
+    /// Ends sessions whose lifetime is over and clears loads, for every persona whose time has come. Messages do this
+    /// for their own persona as well; the sweep is for those who send none.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn sweep(&self, now: Date) -> Result<usize, StoreError> {
+        let due = self.store.due(now, SWEEP).await?;
+        for id in &due {
+            let Some(file) = self.store.persona(id).await? else { continue };
+            match Draft::settled(file, now) {
+                Ok(draft) if draft.is_idle() => {}
+                Ok(draft) => match self.store.commit(draft.finish()).await {
+                    Ok(()) => {}
+                    // Somebody was faster; if anything is left to do, the next sweep finds it.
+                    Err(error @ (CommitError::Conflict(_) | CommitError::Busy)) => {
+                        tracing::debug!(%error, "swept later")
+                    }
+                    Err(CommitError::Store(error)) => return Err(error),
+                },
+                Err(error) => tracing::error!(%id, %error, "cannot be settled"),
+            }
+        }
+        Ok(due.len())
+    }
+}
+
+impl Incoming<'_> {
+    /// Puts the message and its reply into the log (140).
+    fn log(&self, key: LogKey, response: &str) -> Change {
+        Change::Log(LogEntry { key, message_hash: self.hash, response: response.to_owned(), date: self.now })
+    }
+
+    /// The logged reply to the same bytes, or else what `reused` yields.
+    fn same_or<E>(&self, logged: Logged, reused: impl FnOnce() -> Result<String, E>) -> Result<String, E> {
+        if logged.message_hash == self.hash { Ok(logged.response) } else { reused() }
+    }
+}
+
+impl Trouble {
+    fn message(&self) -> ErrorMessage {
+        let refusal = match self {
+            Self::Problem(problem) => Refusal::from(problem.clone()),
+            Self::Refused(refusal) => refusal.clone(),
+            Self::Busy => Problem::BUSY.into(),
+            Self::Store(error) => {
+                tracing::error!(%error, "a message could not be answered");
+                Problem::INTERNAL.into()
+            }
+            Self::Crypto => Problem::INTERNAL.into(),
+        };
+        let message = refusal.sentence().and_then(|sentence| Lines::of(sentence.as_str()));
+        ErrorMessage { message, ..ErrorMessage::of(refusal.problem) }
+    }
+}
+
+impl From<StoreError> for Trouble {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl From<CryptoFault> for Trouble {
+    fn from(_: CryptoFault) -> Self {
+        Self::Crypto
+    }
+}
+
+impl From<Refusal> for Trouble {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+impl From<OpenFault> for Trouble {
+    fn from(fault: OpenFault) -> Self {
+        match fault {
+            OpenFault::Form(fault) => Self::Refused(Refusal::because(Problem::FORM, fault.to_string())),
+            OpenFault::ServerKeyUnknown => Self::Problem(Problem::SERVERKEY_UNKNOWN),
+            OpenFault::BadOpaque => Self::Problem(Problem::BAD_OPAQUE),
+        }
+    }
+}

@@ -1,0 +1,200 @@
+//! Registration 401 (fig. 8): R1 makes a persona, R2 says under which id.
+
+use std::collections::{BTreeSet, HashSet};
+
+use protocol::Protocol;
+use protocol::exchange::OpenedRequest;
+use protocol::keys::{PublicKey, key_name};
+use protocol::message::registration::{Registration, RegistrationResponse};
+use protocol::outcome::{Problem, ResponseCode};
+use protocol::persona::{PersonaId, RequestedId};
+use protocol::suite::modulus_bits;
+use protocol::value::{Reading, Value};
+use rand_core::CryptoRng;
+
+use super::exchange::{Desk, SoftwareNote, check_clock, check_software};
+use super::refusal::Refusal;
+use super::{Answer, Decided, Incoming, Rng, Rounds, Server, Trouble};
+use crate::store::record::{LogKey, Persona, PersonaStatus};
+use crate::store::{Change, ChangeSet};
+use crate::vault::Vault;
+
+/// How many other ids are tried where the wished one is taken.
+const SUGGESTIONS: usize = 4;
+/// The longest name (protocol.md section 2), and what a suggestion appends at the most.
+const NAME_CHARS: usize = 32;
+const SUFFIX_CHARS: usize = 4;
+
+impl Server {
+    /// Answers R1.
+    pub(super) async fn register(
+        &self,
+        incoming: &Incoming<'_>,
+        opened: &OpenedRequest,
+        rng: &mut Rng,
+    ) -> Result<Answer, Trouble> {
+        let body = opened.body::<Registration>().map_err(|fault| Refusal::because(Problem::FORM, fault.to_string()))?;
+        let desk = self.desk(incoming);
+        let name = match authenticate(desk, opened, &body) {
+            Ok(name) => name,
+            Err(refusal) => return Ok(Answer::Reply(opened.reply(&refused(desk, &body, &refusal), rng)?)),
+        };
+        let mut rounds = Rounds::default();
+        loop {
+            let decided = self.register_round(incoming, opened, &body, &name, rng).await?;
+            if let Some(reply) = self.commit(decided, &mut rounds).await? {
+                return Ok(Answer::Reply(reply));
+            }
+        }
+    }
+
+    async fn register_round(
+        &self,
+        incoming: &Incoming<'_>,
+        opened: &OpenedRequest,
+        body: &Registration,
+        key_name: &str,
+        rng: &mut Rng,
+    ) -> Result<Decided, Trouble> {
+        let desk = self.desk(incoming);
+        let key = LogKey::Registration(key_name.to_owned(), opened.head.transaction.get());
+        if let Some(logged) = self.store.logged(&key).await? {
+            let reused = || opened.reply(&refused(desk, body, &Problem::TRANSACTION_REUSED.into()), rng);
+            return Ok((None, incoming.same_or(logged, reused)?));
+        }
+        let wished = PersonaId::of(&body.requested_id);
+        let others = suggestions(&body.requested_id, rng);
+        let taken = self.store.taken(&[&[wished.clone()], &others[..]].concat()).await?;
+        let (mut changes, reply) = decide(desk, body, key_name, &wished, &others, &taken);
+        let response = opened.reply(&reply, rng)?;
+        changes.push(incoming.log(key, &response));
+        Ok((Some(changes), response))
+    }
+}
+
+/// The name of the key that signed the request (step 915), if the key is one that may be used here.
+fn authenticate(desk: Desk<'_>, opened: &OpenedRequest, body: &Registration) -> Result<String, Refusal> {
+    let key = PublicKey::of_spki(body.pubkey.as_slice().to_vec());
+    let no_key = |_| Refusal::because(Problem::FORM, "The public key is not one of this protocol.");
+    let name = key_name(desk.protocol, &key).map_err(no_key)?;
+    if desk.protocol == Protocol::V1 {
+        let (bits, least) = (modulus_bits(&key).map_err(no_key)?, desk.config.classic_min_bits);
+        if bits < least {
+            let sentence = format!("The public key has {bits} bits; this server asks for {least} at the least.");
+            return Err(Refusal::because(Problem::FORM, sentence));
+        }
+    }
+    opened.verify::<Registration>(&key).map_err(|_| Problem::BAD_SIGNATURE)?;
+    Ok(name)
+}
+
+/// Steps 1206 to 1216.
+fn decide(
+    desk: Desk<'_>,
+    body: &Registration,
+    key_name: &str,
+    wished: &PersonaId,
+    others: &[PersonaId],
+    taken: &HashSet<PersonaId>,
+) -> (ChangeSet, RegistrationResponse) {
+    let (software, checked) = check_software(desk.config, &body.swversion);
+    let outcome = check_clock(desk.now, body.server_date).and(checked).and_then(|()| check_terms(desk, body));
+    let mut changes = ChangeSet::default();
+    let mut reply = match outcome {
+        Err(refusal) => refused(desk, body, &refusal),
+        Ok(()) if taken.contains(wished) => {
+            // Step 1216: one that is free, if there is one among those tried.
+            let response_id = others.iter().find(|id| !taken.contains(*id)).cloned();
+            RegistrationResponse { response_id, ..refused(desk, body, &Problem::ID_IN_USE.into()) }
+        }
+        Ok(()) => {
+            changes.push(Change::Register(Box::new(persona(desk, body, key_name, wished))));
+            welcome(desk, body, wished)
+        }
+    };
+    note(&mut reply, software);
+    (changes, reply)
+}
+
+fn check_terms(desk: Desk<'_>, body: &Registration) -> Result<(), Refusal> {
+    let agreed = body.agreements.as_ref().map(|agreements| agreements.0.as_slice()).unwrap_or_default();
+    if desk.config.agreements.iter().any(|agreement| !agreed.contains(&agreement.number)) {
+        return Err(Problem::AGREEMENT_MISSING.into());
+    }
+    if !desk.config.rates.contains_key(&body.default_currency) {
+        return Err(Problem::CURRENCY_UNSUPPORTED.into());
+    }
+    Ok(())
+}
+
+/// Step 1209.
+fn persona(desk: Desk<'_>, body: &Registration, key_name: &str, id: &PersonaId) -> Persona {
+    let passphrase = body.autoclose_passphrase.as_ref();
+    Persona {
+        id: id.clone(),
+        email: body.email.as_str().to_owned(),
+        protocol: desk.protocol,
+        public_key: PublicKey::of_spki(body.pubkey.as_slice().to_vec()),
+        key_name: key_name.to_owned(),
+        registered: desk.now,
+        language: body.content_language.as_str().to_owned(),
+        default_currency: body.default_currency,
+        autoclose: passphrase.map(|passphrase| passphrase_hash(desk.vault, id, passphrase.as_str())),
+        agreements: body.agreements.iter().flat_map(|agreements| agreements.0.iter().copied()).collect::<BTreeSet<_>>(),
+        status: PersonaStatus::Active,
+        revision: 0,
+    }
+}
+
+/// 120F as it is kept.
+pub(super) fn passphrase_hash(vault: &Vault, id: &PersonaId, passphrase: &str) -> Vec<u8> {
+    vault.hash("autoclose", &[id.as_str(), passphrase])
+}
+
+fn welcome(desk: Desk<'_>, body: &Registration, id: &PersonaId) -> RegistrationResponse {
+    RegistrationResponse {
+        server_date: desk.now,
+        requested_id: body.requested_id.clone(),
+        response_id: Some(id.clone()),
+        email: Some(body.email.clone()),
+        response_code: ResponseCode::Success,
+        problem: None,
+        funds_waiting: None,
+        autoclose_passphrase: body.autoclose_passphrase.clone(),
+        pubkey: Some(body.pubkey.clone()),
+        swseverity: None,
+        swmessage: None,
+        message: None,
+    }
+}
+
+fn refused(desk: Desk<'_>, body: &Registration, refusal: &Refusal) -> RegistrationResponse {
+    RegistrationResponse {
+        server_date: desk.now,
+        requested_id: body.requested_id.clone(),
+        response_id: None,
+        email: Some(body.email.clone()),
+        response_code: refusal.problem.response(),
+        problem: Some(refusal.problem.clone()),
+        funds_waiting: None,
+        autoclose_passphrase: None,
+        pubkey: None,
+        swseverity: None,
+        swmessage: None,
+        message: refusal.sentence(),
+    }
+}
+
+fn note(reply: &mut RegistrationResponse, software: SoftwareNote) {
+    (reply.swseverity, reply.swmessage) = (software.severity, software.message);
+}
+
+/// The wished name with some digits behind it ("Brian15" in step 1216).
+fn suggestions(wished: &RequestedId, rng: &mut dyn CryptoRng) -> Vec<PersonaId> {
+    let name: String = wished.as_str().chars().take(NAME_CHARS - SUFFIX_CHARS).collect();
+    let with_number = |_| {
+        let number = 10 + rng.next_u32() % 9_990;
+        RequestedId::parse(&format!("{name}{number}"), Reading::STRICT).map(|name| PersonaId::of(&name))
+    };
+    (0..SUGGESTIONS).filter_map(with_number).collect()
+}

@@ -1,0 +1,111 @@
+//! The server's database 102: typed loads, and one way to change anything.
+//!
+//! A procedure yields a [`ChangeSet`]; [`Store::commit`] checks its conditions and applies it in one durable transaction,
+//! or says which [`Conflict`] kept it from doing so. The store decides races, not the caller.
+//!
+//! | store | for |
+//! | --- | --- |
+//! | [`MemoryStore`] | tests and simulations |
+//! | [`SqliteStore`] | one server with its data beside it |
+
+pub mod account;
+pub mod change;
+pub mod memory;
+pub mod plan;
+pub mod record;
+pub mod sqlite;
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use async_trait::async_trait;
+use protocol::date::Date;
+use protocol::money::Currency;
+use protocol::persona::PersonaId;
+use protocol::value::{Index, SessionId};
+
+pub use account::Account;
+pub use change::{Change, ChangeSet, CommitError, Condition, Conflict, StoreError};
+pub use memory::MemoryStore;
+pub use sqlite::SqliteStore;
+
+use record::{
+    Attempts, Challenge, Container, Instrument, InstrumentId, LogKey, PendingLoad, Persona, Session, Transaction,
+};
+
+/// Everything of one persona that its own messages may touch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PersonaFile {
+    /// 120.
+    pub persona: Persona,
+    /// 120G.
+    pub containers: BTreeMap<Currency, Container>,
+    /// 120H.
+    pub instruments: Vec<Instrument>,
+    /// 130, the open ones.
+    pub sessions: Vec<Session>,
+    /// What is on hold.
+    pub pending: Vec<PendingLoad>,
+    /// Questions that wait for an answer.
+    pub challenges: Vec<Challenge>,
+}
+
+/// What the message log says of a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Logged {
+    /// 140E.
+    pub message_hash: [u8; 32],
+    /// 140F.
+    pub response: String,
+}
+
+/// Payments that were collected, by payer session and index.
+pub type Collected = HashMap<(u64, u16), Transaction>;
+
+/// The database. Loads see what is committed; what they saw may have changed by the time of a commit, which is what
+/// conditions are for.
+#[async_trait]
+pub trait Store: Send + Sync {
+    /// A persona with all that is its own.
+    async fn persona(&self, id: &PersonaId) -> Result<Option<PersonaFile>, StoreError>;
+
+    /// Which of these ids are taken.
+    async fn taken(&self, ids: &[PersonaId]) -> Result<HashSet<PersonaId>, StoreError>;
+
+    /// What was answered under this key.
+    async fn logged(&self, key: &LogKey) -> Result<Option<Logged>, StoreError>;
+
+    /// Those of these sessions that exist, open or not, by number.
+    async fn sessions(&self, ids: &[SessionId]) -> Result<HashMap<u64, Session>, StoreError>;
+
+    /// Those of these indexes that are used, and for what.
+    async fn collected(&self, keys: &[(SessionId, Index)]) -> Result<Collected, StoreError>;
+
+    /// The newest payments from or into a session, at most `limit`, the oldest first.
+    async fn history(&self, session: &SessionId, limit: usize) -> Result<Vec<Transaction>, StoreError>;
+
+    /// The minor units of `currency` loaded from an instrument since a date.
+    async fn loaded_since(
+        &self,
+        persona: &PersonaId,
+        instrument: InstrumentId,
+        currency: Currency,
+        since: Date,
+    ) -> Result<i64, StoreError>;
+
+    /// Wrong passphrases for an id.
+    async fn attempts(&self, id: &PersonaId) -> Result<Option<Attempts>, StoreError>;
+
+    /// Personas for whom time has come: a session's lifetime is over, or a load clears. At most `limit`.
+    async fn due(&self, now: Date, limit: usize) -> Result<Vec<PersonaId>, StoreError>;
+
+    /// A number that no session has or will have but the one it is for.
+    async fn new_session_id(&self) -> Result<SessionId, StoreError>;
+
+    /// Applies a change set; it is durable before this returns.
+    async fn commit(&self, set: ChangeSet) -> Result<(), CommitError>;
+}
+
+/// How many reports of clients are kept; nobody reads more, and nobody has to sign them.
+pub const MAX_REPORTS: usize = 10_000;
+/// For how many ids wrong passphrases are counted at once; the oldest counts make room.
+pub const MAX_ATTEMPTS: usize = 100_000;

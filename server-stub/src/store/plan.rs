@@ -1,0 +1,122 @@
+//! What a change set comes to, account by account: the part of a commit that every store does alike.
+
+use std::collections::BTreeMap;
+
+use protocol::date::Date;
+use protocol::money::{Currency, Money};
+use protocol::persona::PersonaId;
+
+use super::account::Account;
+use super::change::{Change, ChangeSet, CommitError, Condition, StoreError};
+use super::record::SessionEnd;
+
+/// What is expected of a session before the change.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Expected {
+    /// That it is open.
+    #[default]
+    Open,
+    /// That it is open with exactly so many uses spent and so many minor units in it.
+    Exactly(u32, i64),
+    /// That it is open with fewer uses spent.
+    UsesBelow(u32),
+}
+
+/// What a change set does to one session.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SessionStep {
+    /// What it must be before.
+    pub expected: Expected,
+    /// How many uses are spent.
+    pub uses: u32,
+    /// What its balance changes by, minor units.
+    pub delta: i64,
+    /// Whether it ends.
+    pub end: Option<(Date, SessionEnd)>,
+}
+
+/// What a change set does to one container, in minor units.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ContainerStep {
+    /// 120G.2 changes by this.
+    pub available: i64,
+    /// 120G.3 changes by this.
+    pub on_hold: i64,
+}
+
+/// The sums of a change set.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Plan {
+    /// Sessions by number.
+    pub sessions: BTreeMap<u64, SessionStep>,
+    /// Containers by owner and currency.
+    pub containers: BTreeMap<(PersonaId, Currency), ContainerStep>,
+    /// The operator's accounts.
+    pub house: BTreeMap<Account, i64>,
+    /// Revisions that must still stand.
+    pub personas: Vec<(PersonaId, u64)>,
+}
+
+impl Plan {
+    /// Sums a change set up.
+    ///
+    /// # Errors
+    /// An entry that is not one: below zero, too large, or between two currencies. No procedure writes such a thing.
+    pub fn of(set: &ChangeSet) -> Result<Self, CommitError> {
+        let mut plan = Self::default();
+        for condition in &set.conditions {
+            plan.expect(condition);
+        }
+        for change in &set.changes {
+            match change {
+                Change::Use(session) => plan.sessions.entry(*session).or_default().uses += 1,
+                Change::End(session, date, why) => {
+                    plan.sessions.entry(*session).or_default().end = Some((*date, *why));
+                }
+                Change::Journal(entry) => {
+                    check_entry(&entry.debit, &entry.credit, entry.amount)?;
+                    plan.add(&entry.debit, -entry.amount.minor)?;
+                    plan.add(&entry.credit, entry.amount.minor)?;
+                }
+                _ => {}
+            }
+        }
+        Ok(plan)
+    }
+
+    fn expect(&mut self, condition: &Condition) {
+        match condition {
+            Condition::SessionIs { session, uses, current } => {
+                self.sessions.entry(*session).or_default().expected = Expected::Exactly(*uses, current.minor);
+            }
+            Condition::SessionUsesBelow { session, uses } => {
+                let expected = &mut self.sessions.entry(*session).or_default().expected;
+                if *expected == Expected::Open {
+                    *expected = Expected::UsesBelow(*uses);
+                }
+            }
+            Condition::PersonaIs(id, revision) => self.personas.push((id.clone(), *revision)),
+        }
+    }
+
+    fn add(&mut self, account: &Account, delta: i64) -> Result<(), CommitError> {
+        let sum = match account {
+            Account::Session(session, _) => &mut self.sessions.entry(*session).or_default().delta,
+            Account::Container(id, currency) => {
+                &mut self.containers.entry((id.clone(), *currency)).or_default().available
+            }
+            Account::OnHold(id, currency) => &mut self.containers.entry((id.clone(), *currency)).or_default().on_hold,
+            house => self.house.entry(house.clone()).or_default(),
+        };
+        *sum = sum.checked_add(delta).ok_or_else(|| StoreError("a sum is too large".to_owned()))?;
+        Ok(())
+    }
+}
+
+fn check_entry(debit: &Account, credit: &Account, amount: Money) -> Result<(), CommitError> {
+    let fits = debit.currency() == amount.currency && credit.currency() == amount.currency;
+    if fits && (0..=Money::MAX_MINOR).contains(&amount.minor) {
+        return Ok(());
+    }
+    Err(StoreError(format!("{amount} cannot move from {debit} to {credit}")).into())
+}

@@ -1,0 +1,347 @@
+//! Applying a change set, inside a transaction.
+
+use protocol::money::Currency;
+use protocol::persona::PersonaId;
+use protocol::value::{Functions, Value};
+use rusqlite::{CachedStatement, Connection, named_params, params};
+
+use super::super::plan::{ContainerStep, Expected, Plan, SessionStep};
+use super::super::record::{
+    Attempts, Challenge, Entry, Instrument, LogEntry, Movement, Persona, Report, Session, Transaction,
+};
+use super::super::{Account, Change, ChangeSet, CommitError, Conflict, MAX_ATTEMPTS, MAX_REPORTS, StoreError};
+use super::row::{self, signed};
+
+/// Checks the plan's expectations and applies every change.
+///
+/// # Errors
+/// The first conflict; the caller rolls back.
+pub fn apply(db: &Connection, plan: &Plan, set: &ChangeSet) -> Result<(), CommitError> {
+    for (id, revision) in &plan.personas {
+        let sql = "SELECT 1 FROM persona_120 WHERE id = ?1 AND revision = ?2";
+        if !statement(db, sql)?.exists(params![id.as_str(), signed(*revision)?]).map_err(StoreError::from)? {
+            return Err(Conflict::PersonaChanged(id.clone()).into());
+        }
+    }
+    for item in &set.changes {
+        change(db, item)?;
+    }
+    for (id, step) in &plan.sessions {
+        session_step(db, *id, step)?;
+    }
+    for ((id, currency), step) in &plan.containers {
+        container_step(db, id, *currency, step)?;
+    }
+    for (account, delta) in &plan.house {
+        let sql = "INSERT INTO house_account (account, balance) VALUES (?1, ?2)
+                   ON CONFLICT DO UPDATE SET balance = balance + excluded.balance";
+        run(db, sql, params![account.to_string(), delta])?;
+    }
+    Ok(())
+}
+
+fn statement<'a>(db: &'a Connection, sql: &str) -> Result<CachedStatement<'a>, StoreError> {
+    Ok(db.prepare_cached(sql)?)
+}
+
+/// Runs a statement and says how many rows it changed.
+fn run(db: &Connection, sql: &str, params: impl rusqlite::Params) -> Result<usize, StoreError> {
+    Ok(statement(db, sql)?.execute(params)?)
+}
+
+fn change(db: &Connection, change: &Change) -> Result<(), CommitError> {
+    match change {
+        Change::Register(persona) => register(db, persona)?,
+        Change::Update(persona) => update(db, persona)?,
+        Change::Revise(id) => {
+            let sql = "UPDATE persona_120 SET revision = revision + 1 WHERE id = ?1";
+            if run(db, sql, [id.as_str()])? == 0 {
+                return Err(Conflict::PersonaChanged(id.clone()).into());
+            }
+        }
+        Change::PutInstrument(id, instrument) => put_instrument(db, id, instrument)?,
+        Change::PutChallenge(id, challenge) => put_challenge(db, id, challenge)?,
+        Change::RemoveChallenge(id, challenge) => {
+            run(db, "DELETE FROM challenge WHERE persona = ?1 AND id = ?2", params![id.as_str(), challenge])?;
+        }
+        Change::Move(movement) => record(db, movement)?,
+        Change::Cleared(id) => {
+            let sql = "UPDATE movement_405 SET clears = NULL WHERE id = ?1 AND clears IS NOT NULL";
+            if run(db, sql, [signed(*id)?])? == 0 {
+                return Err(Conflict::LoadCleared(*id).into());
+            }
+        }
+        Change::Open(session) => open(db, session)?,
+        Change::Memo(id, memo) => {
+            let sql = "UPDATE session_130 SET memo = memo || ?2 WHERE id = ?1";
+            run(db, sql, params![signed(*id)?, memo])?;
+        }
+        Change::Collect(transaction) => collect(db, transaction)?,
+        Change::Journal(entry) => journal(db, entry)?,
+        Change::Log(entry) => log(db, entry)?,
+        Change::Report(report) => keep_report(db, report)?,
+        Change::Attempts { id, before, after } => count(db, id, *before, *after)?,
+        // These are in the plan.
+        Change::Use(_) | Change::End(..) => {}
+    }
+    Ok(())
+}
+
+fn register(db: &Connection, persona: &Persona) -> Result<(), CommitError> {
+    let sql = "INSERT INTO persona_120 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
+               ON CONFLICT DO NOTHING";
+    let values = params![
+        persona.id.as_str(),
+        persona.email,
+        persona.protocol.number(),
+        persona.public_key.spki(),
+        persona.key_name,
+        persona.registered.millis(),
+        persona.language,
+        persona.default_currency.code(),
+        persona.autoclose,
+        row::join(&persona.agreements),
+        row::persona_status(persona.status),
+        signed(persona.revision)?,
+    ];
+    match run(db, sql, values)? {
+        0 => Err(Conflict::PersonaExists(persona.id.clone()).into()),
+        _ => Ok(()),
+    }
+}
+
+fn update(db: &Connection, persona: &Persona) -> Result<(), CommitError> {
+    let sql = "UPDATE persona_120 SET email = ?2, language = ?3, autoclose = ?4, agreements = ?5, status = ?6
+               WHERE id = ?1";
+    let values = params![
+        persona.id.as_str(),
+        persona.email,
+        persona.language,
+        persona.autoclose,
+        row::join(&persona.agreements),
+        row::persona_status(persona.status),
+    ];
+    match run(db, sql, values)? {
+        0 => Err(Conflict::PersonaChanged(persona.id.clone()).into()),
+        _ => Ok(()),
+    }
+}
+
+fn put_instrument(db: &Connection, id: &PersonaId, instrument: &Instrument) -> Result<(), StoreError> {
+    let sql =
+        "INSERT OR REPLACE INTO instrument_120h VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)";
+    let functions = Functions(instrument.functions.clone());
+    let values = params![
+        id.as_str(),
+        instrument.id.0,
+        instrument.kind,
+        instrument.sealed_number,
+        row::join(&instrument.agreements),
+        instrument.prefix,
+        instrument.hash,
+        instrument.keyed_hash,
+        instrument.bound.millis(),
+        instrument.first_used.map(protocol::date::Date::millis),
+        row::instrument_status(instrument.status),
+        instrument.enabled_from.millis(),
+        functions.text(),
+        instrument.autoclose,
+    ];
+    run(db, sql, values).map(drop)
+}
+
+fn put_challenge(db: &Connection, id: &PersonaId, challenge: &Challenge) -> Result<(), StoreError> {
+    let sql = "INSERT OR REPLACE INTO challenge VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+    let values = params![
+        id.as_str(),
+        challenge.id,
+        challenge.asked.millis(),
+        challenge.wrong_answers,
+        challenge.sealed_number,
+        challenge.salt,
+        challenge.questions.join("\n"),
+        row::binding_to_json(&challenge.binding)?,
+    ];
+    run(db, sql, values).map(drop)
+}
+
+fn record(db: &Connection, movement: &Movement) -> Result<(), StoreError> {
+    let sql = "INSERT INTO movement_405 (persona, instrument, date, currency, amount, clears)
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+    let values = params![
+        movement.persona.as_str(),
+        movement.instrument.0,
+        movement.date.millis(),
+        movement.amount.currency.code(),
+        movement.amount.minor,
+        movement.clears.map(protocol::date::Date::millis),
+    ];
+    run(db, sql, values).map(drop)
+}
+
+fn open(db: &Connection, session: &Session) -> Result<(), CommitError> {
+    let sql = "INSERT INTO session_130 VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0, ?7, ?8, NULL, NULL, ?9, ?10, 0, ?11, ?12)
+               ON CONFLICT DO NOTHING";
+    let number = session.id.number();
+    let values = params![
+        signed(number)?,
+        session.protocol.number(),
+        session.secrets.key.expose(),
+        session.secrets.salt.expose(),
+        session.opening.currency.code(),
+        session.opening.minor,
+        session.opened.millis(),
+        session.expires().millis(),
+        session.lifetime_minutes,
+        session.use_limit.get(),
+        session.persona.as_str(),
+        session.memo,
+    ];
+    match run(db, sql, values)? {
+        0 => Err(Conflict::SessionExists(number).into()),
+        _ => Ok(()),
+    }
+}
+
+fn collect(db: &Connection, transaction: &Transaction) -> Result<(), CommitError> {
+    let sql = "INSERT INTO transaction_130n VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
+               ON CONFLICT DO NOTHING";
+    let (session, index) = (transaction.payer_session.number(), transaction.payer_index.get());
+    let values = params![
+        signed(session)?,
+        index,
+        transaction.payer.as_str(),
+        signed(transaction.payee_session.number())?,
+        transaction.payee_index.get(),
+        transaction.payee.as_str(),
+        transaction.order_id.as_str(),
+        transaction.charged.currency.code(),
+        transaction.charged.minor,
+        transaction.credited.currency.code(),
+        transaction.credited.minor,
+        transaction.opaque_hash,
+        transaction.date.millis(),
+    ];
+    match run(db, sql, values)? {
+        0 => Err(Conflict::IndexUsed(session, index).into()),
+        _ => Ok(()),
+    }
+}
+
+fn journal(db: &Connection, entry: &Entry) -> Result<(), StoreError> {
+    let sql = "INSERT INTO journal (date, reason, debit, credit, currency, amount, reference)
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+    let values = params![
+        entry.date.millis(),
+        entry.reason.name(),
+        entry.debit.to_string(),
+        entry.credit.to_string(),
+        entry.amount.currency.code(),
+        entry.amount.minor,
+        entry.reference,
+    ];
+    run(db, sql, values).map(drop)
+}
+
+fn log(db: &Connection, entry: &LogEntry) -> Result<(), CommitError> {
+    let sql = "INSERT INTO message_log_140 VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO NOTHING";
+    let (kind, owner, number) = row::log_key(&entry.key)?;
+    let values = params![kind, owner, number, entry.message_hash, entry.response, entry.date.millis()];
+    match run(db, sql, values)? {
+        0 => Err(Conflict::LogKeyUsed.into()),
+        _ => Ok(()),
+    }
+}
+
+fn keep_report(db: &Connection, report: &Report) -> Result<(), StoreError> {
+    let sql = "INSERT INTO report SELECT ?1, ?2, ?3, ?4, ?5, ?6 WHERE (SELECT COUNT(*) FROM report) < ?7
+               ON CONFLICT DO NOTHING";
+    let values = params![
+        report.message_hash,
+        report.date.millis(),
+        report.persona.as_ref().map(PersonaId::as_str),
+        report.problem,
+        report.diagnosis,
+        report.received,
+        row::count(MAX_REPORTS)?,
+    ];
+    run(db, sql, values).map(drop)
+}
+
+fn count(db: &Connection, id: &PersonaId, before: Option<Attempts>, attempts: Attempts) -> Result<(), CommitError> {
+    if super::load::attempts(db, id)? != before {
+        return Err(Conflict::AttemptsChanged(id.clone()).into());
+    }
+    let sql = "INSERT OR REPLACE INTO attempt VALUES (?1, ?2, ?3)";
+    run(db, sql, params![id.as_str(), attempts.since.millis(), attempts.wrong])?;
+    let sql = "DELETE FROM attempt WHERE persona IN
+               (SELECT persona FROM attempt ORDER BY since DESC LIMIT -1 OFFSET ?1)";
+    run(db, sql, [row::count(MAX_ATTEMPTS)?])?;
+    Ok(())
+}
+
+/// Changes a session in one statement, whose conditions are the expectations; where it changes nothing, asks why.
+fn session_step(db: &Connection, id: u64, step: &SessionStep) -> Result<(), CommitError> {
+    let sql = "UPDATE session_130
+               SET current = current + :delta, uses = uses + :uses, ended = :ended, ended_by = :ended_by
+               WHERE id = :id AND ended IS NULL AND current + :delta >= 0 AND uses + :uses <= use_limit
+                 AND (:exact_uses IS NULL OR (uses = :exact_uses AND current = :exact_current))
+                 AND (:uses_below IS NULL OR uses < :uses_below)
+                 AND (:ended IS NULL OR current + :delta = 0)";
+    let (exact, below) = match step.expected {
+        Expected::Open => (None, None),
+        Expected::Exactly(uses, current) => (Some((uses, current)), None),
+        Expected::UsesBelow(uses) => (None, Some(uses)),
+    };
+    let changed = run(
+        db,
+        sql,
+        named_params! {
+            ":id": signed(id)?,
+            ":delta": step.delta,
+            ":uses": step.uses,
+            ":ended": step.end.map(|(date, _)| date.millis()),
+            ":ended_by": step.end.map(|(_, why)| row::session_end(why)),
+            ":exact_uses": exact.map(|(uses, _)| uses),
+            ":exact_current": exact.map(|(_, current)| current),
+            ":uses_below": below,
+        },
+    )?;
+    if changed == 0 { Err(why_not(db, id, step)?.into()) } else { Ok(()) }
+}
+
+fn why_not(db: &Connection, id: u64, step: &SessionStep) -> Result<Conflict, StoreError> {
+    let found = super::load::sessions(db, &[protocol::value::SessionId::of_number(id)])?.remove(&id);
+    let Some(session) = found.filter(Session::is_open) else { return Ok(Conflict::SessionChanged(id)) };
+    let as_expected = match step.expected {
+        Expected::Open => true,
+        Expected::Exactly(uses, current) => session.uses == uses && session.current.minor == current,
+        Expected::UsesBelow(uses) => session.uses < uses,
+    };
+    if !as_expected || step.uses > session.uses_left() {
+        return Ok(Conflict::SessionChanged(id));
+    }
+    let overdrawn = session.current.minor + step.delta < 0;
+    Ok(if overdrawn { Conflict::Overdrawn(session.account()) } else { Conflict::NotEmpty(id) })
+}
+
+fn container_step(
+    db: &Connection,
+    id: &PersonaId,
+    currency: Currency,
+    step: &ContainerStep,
+) -> Result<(), CommitError> {
+    let sql = "INSERT INTO container_120g VALUES (?1, ?2, 0, 0) ON CONFLICT DO NOTHING";
+    run(db, sql, params![id.as_str(), currency.code()])?;
+    let sql = "UPDATE container_120g SET available = available + ?3 WHERE persona = ?1 AND currency = ?2
+               AND available + ?3 >= 0";
+    if run(db, sql, params![id.as_str(), currency.code(), step.available])? == 0 {
+        return Err(Conflict::Overdrawn(Account::Container(id.clone(), currency)).into());
+    }
+    let sql = "UPDATE container_120g SET on_hold = on_hold + ?3 WHERE persona = ?1 AND currency = ?2
+               AND on_hold + ?3 >= 0";
+    if run(db, sql, params![id.as_str(), currency.code(), step.on_hold])? == 0 {
+        return Err(Conflict::Overdrawn(Account::OnHold(id.clone(), currency)).into());
+    }
+    Ok(())
+}

@@ -1,0 +1,165 @@
+//! The store in SQLite: write-ahead log, `synchronous=FULL`, one committer, any number of readers.
+
+mod apply;
+mod committer;
+mod load;
+mod row;
+
+use std::collections::{HashMap, HashSet};
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use protocol::date::Date;
+use protocol::money::Currency;
+use protocol::persona::PersonaId;
+use protocol::value::{Index, SessionId};
+use rusqlite::{Connection, OpenFlags};
+
+use self::committer::Committer;
+use super::record::{Attempts, InstrumentId, LogKey, Session, Transaction};
+use super::{ChangeSet, Collected, CommitError, Logged, PersonaFile, Store, StoreError};
+
+/// The file in the data directory.
+pub const FILE: &str = "books.sqlite";
+/// What `PRAGMA user_version` says of the tables in `schema.sql`.
+const SCHEMA_VERSION: i64 = 1;
+/// Prepared statements kept by each connection: more than there are.
+const STATEMENTS: usize = 64;
+/// How long a connection waits for another process (an audit, a backup) to let go.
+const BUSY_WAIT: Duration = Duration::from_secs(5);
+/// Connections that are kept open for reading; more are opened where more are needed at once.
+const KEPT_READERS: usize = 8;
+
+/// A store in one file.
+#[derive(Debug)]
+pub struct SqliteStore {
+    path: std::path::PathBuf,
+    readers: Mutex<Vec<Connection>>,
+    committer: Committer,
+    last_session: AtomicU64,
+}
+
+impl SqliteStore {
+    /// Opens the store in `folder`, or makes it.
+    ///
+    /// # Errors
+    /// The file cannot be opened, or was written by a newer version.
+    pub fn open(folder: &Path) -> Result<Self, StoreError> {
+        let path = folder.join(FILE);
+        let connection = open_writer(&path)?;
+        let last: i64 = connection.query_row("SELECT COALESCE(MAX(id), 0) FROM session_130", [], |row| row.get(0))?;
+        let last_session = AtomicU64::new(row::unsigned(last)?);
+        Ok(Self { path, readers: Mutex::default(), committer: Committer::start(connection)?, last_session })
+    }
+
+    /// Runs a load on a connection of its own, within one snapshot.
+    fn read<T>(&self, load: impl FnOnce(&Connection) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        let kept = self.readers.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let connection = kept.map_or_else(|| open_reader(&self.path), Ok)?;
+        connection.prepare_cached("BEGIN")?.execute([])?;
+        let loaded = load(&connection);
+        connection.prepare_cached("COMMIT")?.execute([])?;
+        let mut readers = self.readers.lock().unwrap_or_else(PoisonError::into_inner);
+        if readers.len() < KEPT_READERS {
+            readers.push(connection);
+        }
+        loaded
+    }
+}
+
+#[async_trait]
+impl Store for SqliteStore {
+    async fn persona(&self, id: &PersonaId) -> Result<Option<PersonaFile>, StoreError> {
+        self.read(|connection| load::persona_file(connection, id))
+    }
+
+    async fn taken(&self, ids: &[PersonaId]) -> Result<HashSet<PersonaId>, StoreError> {
+        self.read(|connection| load::taken(connection, ids))
+    }
+
+    async fn logged(&self, key: &LogKey) -> Result<Option<Logged>, StoreError> {
+        self.read(|connection| load::logged(connection, key))
+    }
+
+    async fn sessions(&self, ids: &[SessionId]) -> Result<HashMap<u64, Session>, StoreError> {
+        self.read(|connection| load::sessions(connection, ids))
+    }
+
+    async fn collected(&self, keys: &[(SessionId, Index)]) -> Result<Collected, StoreError> {
+        self.read(|connection| load::collected(connection, keys))
+    }
+
+    async fn history(&self, session: &SessionId, limit: usize) -> Result<Vec<Transaction>, StoreError> {
+        self.read(|connection| load::history(connection, session, limit))
+    }
+
+    async fn loaded_since(
+        &self,
+        persona: &PersonaId,
+        instrument: InstrumentId,
+        currency: Currency,
+        since: Date,
+    ) -> Result<i64, StoreError> {
+        self.read(|connection| load::loaded_since(connection, persona, instrument, currency, since))
+    }
+
+    async fn attempts(&self, id: &PersonaId) -> Result<Option<Attempts>, StoreError> {
+        self.read(|connection| load::attempts(connection, id))
+    }
+
+    async fn due(&self, now: Date, limit: usize) -> Result<Vec<PersonaId>, StoreError> {
+        self.read(|connection| load::due(connection, now, limit))
+    }
+
+    async fn new_session_id(&self) -> Result<SessionId, StoreError> {
+        Ok(SessionId::of_number(self.last_session.fetch_add(1, Ordering::Relaxed) + 1))
+    }
+
+    async fn commit(&self, set: ChangeSet) -> Result<(), CommitError> {
+        self.committer.commit(set).await
+    }
+}
+
+fn open_writer(path: &Path) -> Result<Connection, StoreError> {
+    let mut connection = Connection::open(path)?;
+    connection.busy_timeout(BUSY_WAIT)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    // An answer is sent only after its effects are on the disk.
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "foreign_keys", "ON")?;
+    migrate(&mut connection)?;
+    Ok(connection)
+}
+
+fn open_reader(path: &Path) -> Result<Connection, StoreError> {
+    let connection =
+        Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    connection.busy_timeout(BUSY_WAIT)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    Ok(connection)
+}
+
+/// Brings the tables to [`SCHEMA_VERSION`].
+fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
+    let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+    let found: i64 = transaction.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    match found {
+        SCHEMA_VERSION => {}
+        0 => {
+            transaction.execute_batch(include_str!("schema.sql"))?;
+            transaction.pragma_update(None, "user_version", SCHEMA_VERSION)?;
+        }
+        other => return Err(StoreError(format!("its tables are of version {other}, newer than {SCHEMA_VERSION}"))),
+    }
+    Ok(transaction.commit()?)
+}
+
+impl From<rusqlite::Error> for StoreError {
+    fn from(error: rusqlite::Error) -> Self {
+        Self(error.to_string())
+    }
+}

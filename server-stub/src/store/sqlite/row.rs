@@ -1,0 +1,217 @@
+//! Values as columns, and back.
+
+use std::collections::BTreeSet;
+use std::fmt::Display;
+
+use protocol::Protocol;
+use protocol::date::Date;
+use protocol::money::{Currency, Money};
+use protocol::persona::PersonaId;
+use protocol::value::{Functions, Reading, Value};
+use rusqlite::Row;
+use serde::{Deserialize, Serialize};
+
+use super::super::StoreError;
+use super::super::record::{
+    Instrument, InstrumentId, InstrumentStatus, LogKey, PersonaStatus, SessionEnd, SessionStatus,
+};
+
+/// What a column holds that it cannot hold: the file was damaged, or written by something else.
+pub fn damaged(column: &str) -> StoreError {
+    StoreError(format!("column {column} holds what it cannot hold"))
+}
+
+/// An unsigned number as SQLite's integer.
+pub fn signed(number: u64) -> Result<i64, StoreError> {
+    i64::try_from(number).map_err(|_| StoreError(format!("{number} is too large")))
+}
+
+/// SQLite's integer as an unsigned number.
+pub fn unsigned(number: i64) -> Result<u64, StoreError> {
+    u64::try_from(number).map_err(|_| StoreError(format!("{number} is negative")))
+}
+
+/// A count as SQLite's integer.
+pub fn count(number: usize) -> Result<i64, StoreError> {
+    i64::try_from(number).map_err(|_| StoreError(format!("{number} is too large")))
+}
+
+/// A column by name.
+pub fn column<T: rusqlite::types::FromSql>(row: &Row<'_>, name: &str) -> Result<T, StoreError> {
+    Ok(row.get(name)?)
+}
+
+/// A column that holds a value of the protocol.
+pub fn value<V: Value>(row: &Row<'_>, name: &str) -> Result<V, StoreError> {
+    let text: String = column(row, name)?;
+    V::parse(&text, Reading::STRICT).ok_or_else(|| damaged(name))
+}
+
+/// A persona id.
+pub fn persona_id(row: &Row<'_>, name: &str) -> Result<PersonaId, StoreError> {
+    value(row, name)
+}
+
+/// A date.
+pub fn date(row: &Row<'_>, name: &str) -> Result<Date, StoreError> {
+    column(row, name).map(Date::from_millis)
+}
+
+/// A date that may be absent.
+pub fn optional_date(row: &Row<'_>, name: &str) -> Result<Option<Date>, StoreError> {
+    let millis: Option<i64> = column(row, name)?;
+    Ok(millis.map(Date::from_millis))
+}
+
+/// An amount and the currency beside it.
+pub fn money(row: &Row<'_>, currency: &str, amount: &str) -> Result<Money, StoreError> {
+    let currency: Currency = value(row, currency)?;
+    Ok(Money::new(currency, column(row, amount)?))
+}
+
+/// A protocol number.
+pub fn protocol(row: &Row<'_>, name: &str) -> Result<Protocol, StoreError> {
+    let number: String = column(row, name)?;
+    Protocol::of_number(&number).ok_or_else(|| damaged(name))
+}
+
+/// Numbers joined by commas.
+pub fn join(numbers: &BTreeSet<impl Display>) -> String {
+    numbers.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
+}
+
+/// What [`join`] wrote.
+pub fn split(row: &Row<'_>, name: &str) -> Result<BTreeSet<u32>, StoreError> {
+    let text: String = column(row, name)?;
+    let numbers = text.split(',').filter(|part| !part.is_empty()).map(|part| part.parse().map_err(|_| damaged(name)));
+    numbers.collect()
+}
+
+/// Functions of an instrument; none are an empty text.
+pub fn functions(text: &str) -> Option<Functions> {
+    if text.is_empty() { Some(Functions::default()) } else { Functions::parse(text, Reading::STRICT) }
+}
+
+/// Persona status as a column.
+pub fn persona_status(status: PersonaStatus) -> &'static str {
+    match status {
+        PersonaStatus::Active => "active",
+        PersonaStatus::Disabled => "disabled",
+        PersonaStatus::Closed => "closed",
+    }
+}
+
+/// And back.
+pub fn read_persona_status(row: &Row<'_>) -> Result<PersonaStatus, StoreError> {
+    let text: String = column(row, "status")?;
+    match text.as_str() {
+        "active" => Ok(PersonaStatus::Active),
+        "disabled" => Ok(PersonaStatus::Disabled),
+        "closed" => Ok(PersonaStatus::Closed),
+        _ => Err(damaged("status")),
+    }
+}
+
+/// Instrument status as a column.
+pub fn instrument_status(status: InstrumentStatus) -> &'static str {
+    match status {
+        InstrumentStatus::Enabled => "enabled",
+        InstrumentStatus::Disabled => "disabled",
+    }
+}
+
+/// And back.
+pub fn read_instrument_status(text: &str) -> Option<InstrumentStatus> {
+    match text {
+        "enabled" => Some(InstrumentStatus::Enabled),
+        "disabled" => Some(InstrumentStatus::Disabled),
+        _ => None,
+    }
+}
+
+/// The end of a session as a column.
+pub fn session_end(why: SessionEnd) -> &'static str {
+    match why {
+        SessionEnd::Closed => "closed",
+        SessionEnd::Expired => "expired",
+        SessionEnd::UsedUp => "used-up",
+    }
+}
+
+/// And back.
+pub fn read_session_status(row: &Row<'_>) -> Result<SessionStatus, StoreError> {
+    let Some(ended) = optional_date(row, "ended")? else { return Ok(SessionStatus::Open) };
+    let why: String = column(row, "ended_by")?;
+    let why = match why.as_str() {
+        "closed" => SessionEnd::Closed,
+        "expired" => SessionEnd::Expired,
+        "used-up" => SessionEnd::UsedUp,
+        _ => return Err(damaged("ended_by")),
+    };
+    Ok(SessionStatus::Ended(ended, why))
+}
+
+/// A log key as its columns.
+pub fn log_key(key: &LogKey) -> Result<(i64, String, i64), StoreError> {
+    Ok(match key {
+        LogKey::Persona(id, transaction) => (0, id.to_string(), signed(*transaction)?),
+        LogKey::Registration(name, transaction) => (1, name.clone(), signed(*transaction)?),
+        LogKey::Collection(session, index) => (2, session.to_string(), i64::from(index.get())),
+    })
+}
+
+/// An instrument that is not bound yet, as a challenge keeps it.
+#[derive(Serialize, Deserialize)]
+struct Binding {
+    id: u32,
+    kind: String,
+    sealed_number: Option<Vec<u8>>,
+    agreements: BTreeSet<u32>,
+    prefix: String,
+    hash: Vec<u8>,
+    keyed_hash: Vec<u8>,
+    bound: i64,
+    status: String,
+    enabled_from: i64,
+    functions: String,
+    autoclose: bool,
+}
+
+/// Writes a binding as JSON.
+pub fn binding_to_json(instrument: &Instrument) -> Result<String, StoreError> {
+    let binding = Binding {
+        id: instrument.id.0,
+        kind: instrument.kind.clone(),
+        sealed_number: instrument.sealed_number.clone(),
+        agreements: instrument.agreements.clone(),
+        prefix: instrument.prefix.clone(),
+        hash: instrument.hash.clone(),
+        keyed_hash: instrument.keyed_hash.clone(),
+        bound: instrument.bound.millis(),
+        status: instrument_status(instrument.status).to_owned(),
+        enabled_from: instrument.enabled_from.millis(),
+        functions: Functions(instrument.functions.clone()).text().into_owned(),
+        autoclose: instrument.autoclose,
+    };
+    serde_json::to_string(&binding).map_err(|error| StoreError(error.to_string()))
+}
+
+/// And back.
+pub fn binding_of_json(text: &str) -> Result<Instrument, StoreError> {
+    let binding: Binding = serde_json::from_str(text).map_err(|_| damaged("binding"))?;
+    Ok(Instrument {
+        id: InstrumentId(binding.id),
+        kind: binding.kind,
+        sealed_number: binding.sealed_number,
+        agreements: binding.agreements,
+        prefix: binding.prefix,
+        hash: binding.hash,
+        keyed_hash: binding.keyed_hash,
+        bound: Date::from_millis(binding.bound),
+        first_used: None,
+        status: read_instrument_status(&binding.status).ok_or_else(|| damaged("binding"))?,
+        enabled_from: Date::from_millis(binding.enabled_from),
+        functions: functions(&binding.functions).ok_or_else(|| damaged("binding"))?.0,
+        autoclose: binding.autoclose,
+    })
+}
