@@ -24,13 +24,13 @@ pub struct ChromeDriver {
 }
 
 impl ChromeDriver {
-    /// Starts chromedriver on a port that it picks itself.
-    pub fn start() -> Result<Self> {
+    /// Starts chromedriver on a port that it picks itself; its browsers speak `language`.
+    pub fn start(language: &str) -> Result<Self> {
         let scratch = tempfile::tempdir()?;
         // Cargo sets the variable, from .cargo/config.toml.
         let program = env::var_os("CHROMEDRIVER").unwrap_or_else(|| "chromedriver".into());
         let mut command = Command::new(&program);
-        command.arg("--port=0").env("TMPDIR", scratch.path());
+        command.arg("--port=0").env("TMPDIR", scratch.path()).env("LANGUAGE", language);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
         let mut child = command.spawn().with_context(|| format!("cannot start {}", program.display()))?;
         let stdout = BufReader::new(child.stdout.take().context("the pipe was asked for")?);

@@ -50,17 +50,27 @@ pub struct Browser {
 }
 
 impl Browser {
-    /// Starts Chromium with `profile` as its data, which may be an empty folder or that of an earlier run.
+    /// Starts Chromium in English with `profile` as its data, which may be an empty folder or that of an earlier run.
     ///
     /// # Errors
     ///
     /// If the extension is not built, or Chromium or its driver do not start.
     pub async fn start(profile: &Path) -> Result<Self> {
+        Self::start_in("en", profile).await
+    }
+
+    /// Starts Chromium in another language, such as `de`. Debian has the languages in package chromium-l10n; without it
+    /// Chromium stays English.
+    ///
+    /// # Errors
+    ///
+    /// If the extension is not built, or Chromium or its driver do not start.
+    pub async fn start_in(language: &str, profile: &Path) -> Result<Self> {
         let folder = built::extension()?;
         let extension = ExtensionId::of(&folder)?;
         fs::create_dir_all(profile)?;
         let console = profile.join("console.log");
-        let process = ChromeDriver::start()?;
+        let process = ChromeDriver::start(language)?;
         let capabilities = capabilities(profile, &folder, &console)?;
         let driver = WebDriver::new(process.url(), capabilities).await.context("Chromium does not start")?;
         Ok(Self { _process: process, driver, extension, console })
