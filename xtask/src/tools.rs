@@ -69,16 +69,21 @@ pub struct Chromium {
     pub driver: PathBuf,
 }
 
+/// Debian's folder of the languages that Chromium speaks.
+const LANGUAGES: &str = "/usr/lib/chromium/locales";
+
 /// Finds Chromium and its driver. Branded Chrome will not do: it no longer loads extensions from the command line.
 ///
 /// # Errors
 ///
 /// If one is missing and cannot be installed.
 pub fn chromium(house: &House) -> Result<Chromium> {
-    if let Some(found) = find_chromium(house) {
+    let languages = Path::new(LANGUAGES);
+    let english_only = languages.is_dir() && !languages.join("de.pak").is_file();
+    if let Some(found) = find_chromium(house).filter(|_| !english_only) {
         return Ok(found);
     }
-    apt_install(house, &["chromium", "chromium-driver"])?;
+    apt_install(house, &["chromium", "chromium-driver", "chromium-l10n"])?;
     find_chromium(house).context("chromium or chromedriver is still not on the PATH")
 }
 
