@@ -1,0 +1,280 @@
+//! Payments at the till, with both suites: what is refused at once, what goes out, and what comes of it.
+
+mod stage;
+
+use merchant_widget::till::collection::{ConcludeFault, Concluded, conclude, fitting};
+use merchant_widget::till::order::cancel;
+use merchant_widget::till::payment::{Examined, examine, name_of};
+use merchant_widget::till::record::{Flag, LogStatus, Order, Status};
+use protocol::Protocol;
+use protocol::collect::{PayerReceiptFault, read_payer_receipt};
+use protocol::envelope::Envelope;
+use protocol::exchange::write_error;
+use protocol::message::ErrorMessage;
+use protocol::message::payment::NoteHash;
+use protocol::money::Currency;
+use protocol::outcome::{Problem, ResponseCode};
+use protocol::persona::{PersonaId, RequestedId};
+use protocol::value::{Reading, Value as _};
+
+use stage::{Stage, logs, orders, received, sessions, usd};
+
+fn both(test: impl Fn(Stage)) {
+    Protocol::ALL.into_iter().for_each(|protocol| test(Stage::of(protocol)));
+}
+
+/// The problem of an `error` message.
+fn problem(text: &str) -> String {
+    let envelope = Envelope::parse(text.as_bytes()).expect("a message");
+    assert_eq!(envelope.pairs.get("type"), Some("error"));
+    envelope.pairs.get("problem").expect("a problem").to_owned()
+}
+
+fn refused(stage: &Stage, ca1: &str, order: Option<&Order>) -> String {
+    let addressed = received(ca1).payment.order_id;
+    match examine(&received(ca1), &addressed, &stage.persona, order, None, stage.now) {
+        Examined::Answer(text) => problem(&text),
+        other => panic!("not refused: {other:?}"),
+    }
+}
+
+/// Merchant 300 offers; the shopper's wallet sends CA1; the till collects; the server pays; the wallet reads CA4.
+#[test]
+fn an_order_is_paid() {
+    both(|mut stage| {
+        let order = stage.order("42.50", "1 pair Rocket Shoes\nTotal $42.50");
+        assert_eq!(order.status(stage.now), Status::Open);
+        let claim = stage.claim(&order, 1);
+        let examined = examine(&claim.received, &order.id, &stage.persona, Some(&order), None, stage.now);
+        assert_eq!(examined, Examined::Collect);
+
+        let underway = stage.underway(&[claim]);
+        assert!(underway.entries[0].1.collecting, "the order is being paid");
+        let ca3 = stage.ca3(&underway.batch, |_| Ok(()));
+        let Concluded::Decided(changes, answers) = conclude(&underway, ca3.as_bytes(), stage.now).expect("verdicts")
+        else {
+            panic!("the session is not over")
+        };
+        assert_eq!(orders(&changes)[0].status(stage.now), Status::Paid);
+        assert_eq!(logs(&changes)[0].credited, Some(usd("42.50")));
+        assert_eq!(sessions(&changes)[0].current, usd("42.50"));
+
+        let payment = received(&underway.entries[0].0.ca1).payment;
+        let receipt = read_payer_receipt(answers[0].1.as_bytes(), stage.protocol, &stage.payer, &payment);
+        assert_eq!(receipt.expect("a CA4").response_code, ResponseCode::Success);
+
+        // The replay gets the same bytes; another payment of the same order is refused.
+        let (paid, log) = (&orders(&changes)[0], &logs(&changes)[0]);
+        let again = received(&log.ca1);
+        let examined = examine(&again, &order.id, &stage.persona, Some(paid), Some(log), stage.now);
+        assert_eq!(examined, Examined::Answer(answers[0].1.clone()));
+        let other = stage.ca1(&order, 2, |_| ());
+        assert_eq!(refused(&stage, &other, Some(paid)), "transaction-reused");
+    });
+}
+
+#[test]
+fn what_a_payment_is_for_is_checked_at_the_till() {
+    both(|mut stage| {
+        let order = stage.order("42.50", "Rocket Shoes");
+        let stranger = PersonaId::of(&RequestedId::parse("mallory", Reading::STRICT).expect("a name"));
+        let foreign_payee = stage.ca1(&order, 1, |payment| payment.payee_id = stranger);
+        assert_eq!(refused(&stage, &foreign_payee, Some(&order)), "payee-mismatch");
+
+        let eur = Currency::of("eur").expect("a currency");
+        let swapped_currency = stage.ca1(&order, 1, |payment| payment.payee_currency = eur);
+        assert_eq!(refused(&stage, &swapped_currency, Some(&order)), "amount-mismatch");
+
+        let altered = NoteHash::of(vec![7; order.note_hash.as_slice().len()]).expect("a hash");
+        let altered_note = stage.ca1(&order, 1, |payment| payment.note_hash = altered);
+        assert_eq!(refused(&stage, &altered_note, Some(&order)), "form");
+
+        let fair = stage.ca1(&order, 1, |_| ());
+        assert_eq!(refused(&stage, &fair, None), "form", "an order that is not there");
+        let other = stage.order("1.00", "Laces");
+        let examined = examine(&received(&fair), &other.id, &stage.persona, Some(&order), None, stage.now);
+        assert!(matches!(examined, Examined::Answer(_)), "the address of another order");
+        let collecting = Order { collecting: true, ..order.clone() };
+        assert_eq!(refused(&stage, &fair, Some(&collecting)), "busy");
+    });
+}
+
+#[test]
+fn an_order_that_is_over_takes_no_payment() {
+    both(|mut stage| {
+        let order = stage.order("42.50", "Rocket Shoes");
+        let ca1 = stage.ca1(&order, 1, |_| ());
+        let changes = cancel(&order, stage.now).expect("an open order can be taken back");
+        assert_eq!(refused(&stage, &ca1, Some(&orders(&changes)[0])), "service-disabled");
+
+        let collecting = Order { collecting: true, ..order.clone() };
+        assert_eq!(cancel(&collecting, stage.now).err(), Some(Status::Open), "not while a payment is on its way");
+
+        stage.now = order.expires.plus_secs(1);
+        assert_eq!(order.status(stage.now), Status::Expired);
+        assert_eq!(refused(&stage, &ca1, Some(&order)), "service-disabled");
+        assert_eq!(collecting.status(stage.now), Status::Open, "what came in time is decided");
+    });
+}
+
+#[test]
+fn another_protocol_is_answered_in_ours() {
+    let (modern, mut classic) = (Stage::of(Protocol::V2), Stage::of(Protocol::V1));
+    let order = classic.order("42.50", "Rocket Shoes");
+    let ca1 = classic.ca1(&order, 1, |_| ());
+    assert_eq!(refused(&modern, &ca1, Some(&order)), "protocol-unsupported");
+}
+
+/// Each payment stands or falls alone.
+#[test]
+fn a_refused_payment_leaves_its_order_open_to_another() {
+    both(|mut stage| {
+        let (shoes, laces) = (stage.order("42.50", "Rocket Shoes"), stage.order("2.00", "Laces"));
+        let claims = [stage.claim(&shoes, 1), stage.claim(&laces, 2)];
+        let underway = stage.underway(&claims);
+        let ca3 = stage.ca3(&underway.batch, |n| if n == 0 { Err(Problem::FUNDS_INSUFFICIENT) } else { Ok(()) });
+        let Ok(Concluded::Decided(changes, answers)) = conclude(&underway, ca3.as_bytes(), stage.now) else {
+            panic!("verdicts")
+        };
+        let after = orders(&changes);
+        assert_eq!(after[0].flag, Flag::NotPaid(Problem::FUNDS_INSUFFICIENT));
+        assert_eq!((after[0].status(stage.now), after[1].status(stage.now)), (Status::Failed, Status::Paid));
+        assert_eq!(sessions(&changes)[0].current, usd("2.00"));
+
+        // The payer learns why from the server, not from the merchant.
+        let payment = received(&claims[0].ca1).payment;
+        let receipt = read_payer_receipt(answers[0].1.as_bytes(), stage.protocol, &stage.payer, &payment);
+        assert_eq!(receipt.expect("a CA4").problem, Some(Problem::FUNDS_INSUFFICIENT));
+
+        let another = stage.ca1(&shoes, 3, |_| ());
+        let examined = examine(&received(&another), &shoes.id, &stage.persona, Some(&after[0]), None, stage.now);
+        assert_eq!(examined, Examined::Collect);
+    });
+}
+
+#[test]
+fn a_payer_the_server_does_not_know_gets_an_error() {
+    both(|mut stage| {
+        let order = stage.order("42.50", "Rocket Shoes");
+        let underway = {
+            let claim = stage.claim(&order, 1);
+            stage.underway(&[claim])
+        };
+        let ca3 = stage.ca3(&underway.batch, |_| Err(Problem::SESSION_UNKNOWN));
+        let Ok(Concluded::Decided(_, answers)) = conclude(&underway, ca3.as_bytes(), stage.now) else {
+            panic!("verdicts")
+        };
+        let payment = received(&underway.entries[0].0.ca1).payment;
+        let receipt = read_payer_receipt(answers[0].1.as_bytes(), stage.protocol, &stage.payer, &payment);
+        assert!(matches!(receipt, Err(PayerReceiptFault::Refused(error)) if error.problem == Problem::SESSION_UNKNOWN));
+    });
+}
+
+/// A payment that the server could not decide is collected anew when its wallet asks again.
+#[test]
+fn an_undecided_payment_may_come_again() {
+    both(|mut stage| {
+        let order = stage.order("42.50", "Rocket Shoes");
+        let claim = stage.claim(&order, 1);
+        let underway = stage.underway(&[claim]);
+        let ca3 = stage.ca3(&underway.batch, |_| Err(Problem::BUSY));
+        let Ok(Concluded::Decided(changes, _)) = conclude(&underway, ca3.as_bytes(), stage.now) else {
+            panic!("verdicts")
+        };
+        let (order, log) = (&orders(&changes)[0], &logs(&changes)[0]);
+        assert_eq!((order.status(stage.now), log.status), (Status::Open, LogStatus::Retry));
+        let examined = examine(&received(&log.ca1), &order.id, &stage.persona, Some(order), Some(log), stage.now);
+        assert_eq!(examined, Examined::Collect);
+    });
+}
+
+#[test]
+fn a_session_that_is_over_is_left_and_its_payments_go_out_again() {
+    both(|mut stage| {
+        let order = stage.order("42.50", "Rocket Shoes");
+        let claim = stage.claim(&order, 1);
+        let underway = stage.underway(&[claim]);
+        let ca3 = stage.failed_ca3(&underway.batch, Problem::SESSION_EXPIRED);
+        let Ok(Concluded::SessionOver(changes)) = conclude(&underway, ca3.as_bytes(), stage.now) else {
+            panic!("the session is over")
+        };
+        assert_eq!(sessions(&changes)[0].closed, Some(stage.now));
+        assert_eq!((orders(&changes)[0].collecting, logs(&changes)[0].status), (false, LogStatus::Retry));
+
+        // The server does not know the session at all: nothing authenticates that, but collecting again is harmless.
+        let error = write_error(stage.protocol, None, &ErrorMessage::of(Problem::SESSION_UNKNOWN));
+        let concluded = conclude(&underway, error.as_bytes(), stage.now);
+        assert!(matches!(concluded, Ok(Concluded::SessionOver(_))));
+    });
+}
+
+#[test]
+fn a_payment_is_not_tried_for_ever() {
+    both(|mut stage| {
+        let order = stage.order("42.50", "Rocket Shoes");
+        let claim = stage.claim(&order, 1);
+        let mut underway = stage.underway(&[claim]);
+        underway.entries[0].0.attempts = 5;
+        let ca3 = stage.failed_ca3(&underway.batch, Problem::SESSION_EXPIRED);
+        let Ok(Concluded::Decided(changes, answers)) = conclude(&underway, ca3.as_bytes(), stage.now) else {
+            panic!("given up")
+        };
+        assert_eq!(problem(&answers[0].1), "session-expired");
+        assert_eq!(orders(&changes)[0].flag, Flag::NotPaid(Problem::SESSION_EXPIRED));
+    });
+}
+
+/// What is not authentic decides nothing: the same CA2 is sent again.
+#[test]
+fn only_the_server_decides() {
+    both(|mut stage| {
+        let (order, other) = (stage.order("42.50", "Rocket Shoes"), stage.order("42.50", "Rocket Shoes"));
+        let claims = [stage.claim(&order, 1), stage.claim(&other, 2)];
+        let first = stage.underway(&claims[..1]);
+        let second = stage.underway(&claims[1..]);
+        let error = write_error(stage.protocol, None, &ErrorMessage::of(Problem::AMOUNT_MISMATCH));
+        let foreign = stage.ca3(&second.batch, |_| Ok(()));
+        let busy = stage.failed_ca3(&first.batch, Problem::BUSY);
+        for reply in [error.as_str(), foreign.as_str(), "", "HTTP 200"] {
+            assert!(matches!(conclude(&first, reply.as_bytes(), stage.now), Err(ConcludeFault::Receipt(_))), "{reply}");
+        }
+        let later = conclude(&first, busy.as_bytes(), stage.now).expect_err("nothing is decided");
+        assert_eq!(later, ConcludeFault::Later(Problem::BUSY));
+        let good = stage.ca3(&first.batch, |_| Ok(()));
+        let exchanged = merchant_widget::till::collection::Underway { entries: second.entries, ..first };
+        let fault = conclude(&exchanged, good.as_bytes(), stage.now).expect_err("verdicts on other payments");
+        assert_eq!(fault, ConcludeFault::OtherPayments);
+    });
+}
+
+#[test]
+fn a_batch_holds_one_currency_one_payment_an_order_and_255_payments() {
+    let mut stage = Stage::of(Protocol::V2);
+    let order = stage.order("1.00", "Laces");
+    let mut claims: Vec<_> = (1..=3).map(|index| stage.claim(&order, index)).collect();
+    let mut yen = stage.claim(&order, 4);
+    yen.order.id = protocol::value::OrderId::of("YEN").expect("an id");
+    yen.order.amount.currency = Currency::of("jpy").expect("a currency");
+    claims.push(yen);
+    let (now, later) = fitting(claims);
+    assert_eq!((now.len(), later.len()), (1, 3));
+
+    let template = stage.claim(&order, 5);
+    let many = (0..300).map(|n| {
+        let mut claim = template.clone();
+        claim.order.id = protocol::value::OrderId::of(&format!("N{n}")).expect("an id");
+        claim
+    });
+    let (now, later) = fitting(many.collect());
+    assert_eq!((now.len(), later.len()), (255, 45));
+    assert_eq!(fitting(Vec::new()).0.len(), 0);
+}
+
+#[test]
+fn payments_have_different_names() {
+    let mut stage = Stage::of(Protocol::V2);
+    let order = stage.order("1.00", "Laces");
+    let (first, second) = (stage.ca1(&order, 1, |_| ()), stage.ca1(&order, 1, |_| ()));
+    assert_eq!(name_of(&received(&first)), name_of(&received(&first)));
+    assert_ne!(name_of(&received(&first)), name_of(&received(&second)), "sealed anew, it is another CA1");
+}
