@@ -7,7 +7,7 @@
 //! | [`store`] | IndexedDB; the trait and the store in memory are [`protocol::store`] |
 //! | [`vault`] | secrets at rest |
 //! | [`world`] | what the wallet needs of the world round it |
-//! | `api` | the thin surface that JavaScript sees |
+//! | `browser`, `api` | the worker's world, and the thin surface that JavaScript sees |
 //!
 //! Invariant: a message leaves only after the records that let us send it again are stored.
 //!
@@ -15,6 +15,8 @@
 
 #[cfg(target_arch = "wasm32")]
 mod api;
+#[cfg(target_arch = "wasm32")]
+mod browser;
 pub mod fault;
 pub mod record;
 pub mod store;

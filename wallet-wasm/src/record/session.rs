@@ -147,4 +147,3 @@ impl Session {
         Rate::convert_up(price, Rate::ONE, currency, *rate).ok()
     }
 }
-

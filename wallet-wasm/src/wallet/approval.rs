@@ -30,12 +30,7 @@ const OFFERED_USES: u16 = 10;
 ///
 /// # Errors
 /// The offer is not of its form, names another origin, or the page asks too often.
-pub fn accept(
-    books: &Books,
-    page: Page,
-    text: &str,
-    env: &mut Env<'_>,
-) -> Result<(Approval, ChangeSet), WalletFault> {
+pub fn accept(books: &Books, page: Page, text: &str, env: &mut Env<'_>) -> Result<(Approval, ChangeSet), WalletFault> {
     let offer = read(text)?;
     if !is_of_origin(&offer.request, &page.origin) {
         return Err(WalletFault::refused(Problem::FORM));

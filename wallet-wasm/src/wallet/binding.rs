@@ -51,7 +51,8 @@ pub fn bind(desk: &Desk, input: &BindInstrument, env: &mut Env<'_>) -> Result<Be
 /// An earlier BI1 for the same number that still waits for the server: it is sent again.
 pub fn same_as_pending(desk: &Desk, input: &BindInstrument) -> Option<String> {
     let number: String = digits(&input.number);
-    let same = |pending: &PendingBinding| pending.challenge.is_none() && pending.number(desk).as_deref() == Ok(&*number);
+    let same =
+        |pending: &PendingBinding| pending.challenge.is_none() && pending.number(desk).as_deref() == Ok(&*number);
     desk.books.bindings.iter().find(|held| same(&held.record)).map(|held| held.record.key())
 }
 

@@ -8,9 +8,7 @@ use crate::fault::WalletFault;
 use crate::record::pending::{
     PendingBinding, PendingClosing, PendingFunds, PendingOpening, PendingPayment, PendingRegistration,
 };
-use crate::record::{
-    Application, Approval, Container, Held, Instrument, Persona, RecordChanges as _, Session, Stored,
-};
+use crate::record::{Application, Approval, Container, Held, Instrument, Persona, RecordChanges as _, Session, Stored};
 use crate::vault::VaultRecord;
 
 /// The wallet's records without its logs.

@@ -4,8 +4,8 @@
 //! to the container. The log of the session's payments, asked for where outcomes are still open, settles these: what is
 //! in it was paid, what is not never will be.
 
-use protocol::message::session::{CloseSession as CloseMessage, CloseSessionResponse};
 use protocol::message::Reply as _;
+use protocol::message::session::{CloseSession as CloseMessage, CloseSessionResponse};
 use protocol::money::{Money, MoneyFault};
 use protocol::outcome::{Problem, ResponseCode};
 use protocol::store::ChangeSet;
@@ -64,7 +64,9 @@ pub fn ended(desk: &Desk, env: &Env<'_>) -> Vec<String> {
     let now = desk.server_date(env);
     let sessions = desk.books.sessions.iter().map(|held| &held.record);
     let over = sessions.filter(|session| session.over.is_none() && (session.gone || session.end(now).is_some()));
-    over.filter(|session| same_as_pending(&desk.books, &session.id).is_none()).map(|session| session.id.clone()).collect()
+    over.filter(|session| same_as_pending(&desk.books, &session.id).is_none())
+        .map(|session| session.id.clone())
+        .collect()
 }
 
 impl Conversation for PendingClosing {
@@ -115,7 +117,7 @@ impl Conversation for PendingClosing {
         }
         desk.books.put_container(&container, &mut changes);
         if let Some(session) = session {
-            end_session(session, desk, &held.record, &reply, env, &mut changes)?;
+            end_session(session, desk, &held.record, &reply, env, &mut changes);
         }
         let moved =
             Moved { amount: money_view(amount), balance: money_view(container.available), fee: fee_view(reply.fee) };
@@ -158,7 +160,7 @@ fn end_session(
     reply: &CloseSessionResponse,
     env: &mut Env<'_>,
     changes: &mut ChangeSet,
-) -> Result<(), WalletFault> {
+) {
     let payments = &desk.books.payments;
     let of_session = |held: &&Held<PendingPayment>| held.record.session == session.record.id;
     let open: Vec<_> = payments.iter().filter(of_session).collect();
@@ -175,7 +177,6 @@ fn end_session(
         let over = session.record.end(desk.server_date(env)).unwrap_or(SessionEnd::Closed);
         changes.replace(session, &Session { over: Some(over), ..session.record.clone() });
     }
-    Ok(())
 }
 
 /// One line of the log: `date|index|payee id|order-id|amount`.

@@ -103,12 +103,7 @@ fn waits<C: Conversation>(held: &Held<C>, heard: Heard) -> Settled<C::Output> {
     Settled { changes, result: Err(WalletFault::NoAnswer { heard: Some(heard), money: C::MONEY }) }
 }
 
-fn authentic<C: Conversation>(
-    held: &Held<C>,
-    desk: &Desk,
-    reply: C::Reply,
-    env: &mut Env<'_>,
-) -> Settled<C::Output> {
+fn authentic<C: Conversation>(held: &Held<C>, desk: &Desk, reply: C::Reply, env: &mut Env<'_>) -> Settled<C::Output> {
     let outcome = reply.outcome();
     let (response, server_date) = (outcome.response, outcome.server_date);
     let mut settled = match response {

@@ -4,7 +4,7 @@ use protocol::store::Store;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use wallet_messages::{
-    Action, AnswerChallenge, Answer, Approve, Ask, BindInstrument, CloseSession, Fault, Load, Lock, LookUpServer,
+    Action, Answer, AnswerChallenge, Approve, Ask, BindInstrument, CloseSession, Fault, Load, Lock, LookUpServer,
     OpenSession, ReadApproval, ReadReceipt, ReadState, Refuse, Register, Resend, Unload, Unlock,
 };
 

@@ -39,9 +39,7 @@ pub fn open(desk: &Desk, limits: &Limits, env: &mut Env<'_>) -> Result<Begun, Wa
     let body = OpenMessage {
         server_date: desk.server_date(env),
         swversion: software(),
-        record_note: record_note
-            .map(|note| RecordNote::of(note).ok_or(WalletFault::FieldForm("note")))
-            .transpose()?,
+        record_note: record_note.map(|note| RecordNote::of(note).ok_or(WalletFault::FieldForm("note"))).transpose()?,
         amount: limits.amount,
         key_lifetime: Num::of(limits.minutes.into()).ok_or(WalletFault::FieldForm("minutes"))?,
         key_use_limit: Index::of(limits.uses.into()).ok_or(WalletFault::FieldForm("uses"))?,
@@ -125,12 +123,7 @@ impl Conversation for PendingOpening {
 }
 
 /// Record 240 of what was granted; nothing if the reply lacks any of it.
-fn session(
-    pending: &PendingOpening,
-    desk: &Desk,
-    reply: &OpenSessionResponse,
-    env: &mut Env<'_>,
-) -> Option<Session> {
+fn session(pending: &PendingOpening, desk: &Desk, reply: &OpenSessionResponse, env: &mut Env<'_>) -> Option<Session> {
     let id = to_base64(reply.session_id.as_ref()?.as_slice());
     let mut seal = |field: Field, secret: &[u8]| desk.vault.seal(field, &id, secret, env.rng);
     let key = seal(Session::KEY, reply.session_key.as_ref()?.as_slice());

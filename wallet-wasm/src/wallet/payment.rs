@@ -193,11 +193,7 @@ pub enum Verdict {
 }
 
 /// Puts record 263 in the place of record 253.
-pub fn settle_payment(
-    held: &Held<PendingPayment>,
-    session: &Session,
-    verdict: Verdict,
-) -> ChangeSet {
+pub fn settle_payment(held: &Held<PendingPayment>, session: &Session, verdict: Verdict) -> ChangeSet {
     let payment = held.record.clone();
     let (amount, problem, message, receipt) = match verdict {
         Verdict::Paid { charged, receipt } => (charged, None, None, receipt),
@@ -231,12 +227,7 @@ pub fn settle_payment(
 ///
 /// # Errors
 /// The promise is gone: somebody else has settled it.
-pub fn settle(
-    desk: &Desk,
-    key: &str,
-    transaction: u64,
-    bytes: &[u8],
-) -> Result<Settled<Paid>, WalletFault> {
+pub fn settle(desk: &Desk, key: &str, transaction: u64, bytes: &[u8]) -> Result<Settled<Paid>, WalletFault> {
     let held = find(&desk.books.payments, key).filter(|held| held.record.transaction == transaction);
     let held = held.ok_or(WalletFault::NoAnswer { heard: None, money: true })?;
     let session = find(&desk.books.sessions, &held.record.session).ok_or(VaultFault::Damaged)?;

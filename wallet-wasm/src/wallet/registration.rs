@@ -1,7 +1,7 @@
 //! Registration 401 (fig. 8), the customer's steps: 1202 to 1204, 1219 to 1224.
 
-use protocol::message::registration::{AutoclosePassphrase, Registration, RegistrationResponse};
 use protocol::message::Reply as _;
+use protocol::message::registration::{AutoclosePassphrase, Registration, RegistrationResponse};
 use protocol::money::Currency;
 use protocol::outcome::{Problem, ResponseCode};
 use protocol::persona::{PersonaId, RequestedId};

@@ -60,6 +60,7 @@ impl Fault {
         "amount-form",
         "answer-unreadable",
         "already-paid",
+        "already-registered",
         "approval-gone",
         "field-form",
         "locked",
