@@ -1,0 +1,187 @@
+//! A server in this process, with a clock that we set, and the people who talk to it.
+
+#![allow(dead_code, reason = "each test file uses a part")]
+
+pub mod actor;
+pub mod payment;
+
+use std::sync::Arc;
+
+use protocol::date::Date;
+use protocol::envelope::Envelope;
+use protocol::exchange::{SentRequest, seal};
+use protocol::keys::ServerKey;
+use protocol::message::{ErrorMessage, Reply, Request};
+use protocol::money::Money;
+use protocol::outcome::Problem;
+use protocol::template::Record;
+use protocol::value::{Reading, ServerKeyName, Value, from_base64};
+use protocol::Protocol;
+use rand::SeedableRng as _;
+use rand::rngs::StdRng;
+use server_stub::bank::Sandbox;
+use server_stub::keys::{KeyPair, ServerKeys};
+use server_stub::server::{Answer, Config, Server};
+use server_stub::store::{MemoryStore, SqliteStore, Store};
+use server_stub::vault::Vault;
+
+pub use actor::Actor;
+
+/// The keys and messages of an independent implementation.
+pub fn vectors(protocol: Protocol) -> serde_json::Value {
+    let text = match protocol {
+        Protocol::V1 => include_str!("../../../tests/vectors/classic.json"),
+        Protocol::V2 => include_str!("../../../tests/vectors/modern.json"),
+    };
+    serde_json::from_str(text).expect("a vector file")
+}
+
+/// Base64 under a key of a vector file.
+pub fn bytes(json: &serde_json::Value, key: &str) -> Vec<u8> {
+    from_base64(json[key].as_str().expect("a text")).expect("base64")
+}
+
+/// Where a store keeps its data.
+#[derive(Clone, Copy, Debug)]
+pub enum Kind {
+    Memory,
+    Sqlite,
+}
+
+/// A server, and the time it is there.
+pub struct World {
+    pub server: Arc<Server>,
+    pub store: Arc<dyn Store>,
+    pub protocol: Protocol,
+    pub now: Date,
+    pub rng: StdRng,
+    folder: Option<tempfile::TempDir>,
+}
+
+/// The date of the vectors.
+pub const START: &str = "20261121051802929";
+
+/// Reads a value of the protocol.
+pub fn value<V: Value>(text: &str) -> V {
+    V::parse(text, Reading::STRICT).unwrap_or_else(|| panic!("{text:?} is not a {}", V::KIND))
+}
+
+/// Reads an amount.
+pub fn money(text: &str) -> Money {
+    value(text)
+}
+
+impl World {
+    pub fn new(protocol: Protocol, kind: Kind) -> Self {
+        Self::with(protocol, kind, Config { allow_classic: true, ..Config::default() })
+    }
+
+    pub fn with(protocol: Protocol, kind: Kind, config: Config) -> Self {
+        let (store, folder): (Arc<dyn Store>, _) = match kind {
+            Kind::Memory => (Arc::new(MemoryStore::new()), None),
+            Kind::Sqlite => {
+                let folder = tempfile::tempdir().expect("a folder");
+                (Arc::new(SqliteStore::open(folder.path()).expect("a store")), Some(folder))
+            }
+        };
+        let server = Arc::new(server(store.clone(), config));
+        let (now, rng) = (value(START), StdRng::from_seed([7; 32]));
+        Self { server, store, protocol, now, rng, folder }
+    }
+
+    /// The folder of a store that has one.
+    pub fn folder(&self) -> &std::path::Path {
+        self.folder.as_ref().expect("a store in a folder").path()
+    }
+
+    /// The server's key for our protocol.
+    pub fn server_key(&self) -> ServerKey {
+        let published = self.server.published();
+        published.key_for(self.protocol).expect("a key")
+    }
+
+    pub fn pass_secs(&mut self, seconds: i64) {
+        self.now = self.now.plus_secs(seconds);
+    }
+
+    pub fn pass_millis(&mut self, millis: i64) {
+        self.now = Date::from_millis(self.now.millis() + millis);
+    }
+
+    /// Sends a message and yields the reply.
+    pub async fn send(&mut self, message: &str) -> String {
+        match self.server.handle(message.as_bytes(), self.now, &mut self.rng).await {
+            Answer::Reply(text) => text,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// Seals a request as an actor.
+    pub fn seal<M: Request>(&mut self, actor: &mut Actor, body: &M) -> SentRequest {
+        let head = actor.head::<M>(self.now, &self.server_key().name);
+        seal(&head, body, &self.server_key(), Some(&actor.key), &mut self.rng).expect("keys of this suite")
+    }
+
+    /// Sends a request as an actor and reads the reply.
+    pub async fn ask<M: Request>(&mut self, actor: &mut Actor, body: &M) -> M::Reply {
+        let sent = self.seal(actor, body);
+        let reply = self.send(&sent.text).await;
+        sent.read_reply::<M::Reply>(reply.as_bytes()).expect("a reply")
+    }
+
+    /// As [`World::ask`], and yields the problem of a request that is not done.
+    pub async fn refused<M: Request>(&mut self, actor: &mut Actor, body: &M) -> Option<Problem> {
+        self.ask(actor, body).await.outcome().problem.cloned()
+    }
+}
+
+/// A server with the keys of the vectors.
+pub fn server(store: Arc<dyn Store>, config: Config) -> Server {
+    let modern = bytes(&vectors(Protocol::V2)["server_key"], "pkcs8");
+    let classic = bytes(&vectors(Protocol::V1)["server_key"], "pkcs8");
+    // RFC 8410: the last 32 bytes of the document are the key.
+    let pairs = vec![
+        KeyPair::modern("CC2001", &modern[modern.len() - 32..]).expect("an X25519 key"),
+        KeyPair::classic("CC1001", &classic).expect("an RSA key"),
+    ];
+    Server::new(store, ServerKeys::new(pairs), Vault::of_key(&[9; 32]), Box::new(Sandbox), config)
+}
+
+/// The problem of an `error` (6.13).
+pub fn error_of(reply: &str) -> Problem {
+    let envelope = Envelope::parse(reply.as_bytes()).expect("a message");
+    assert_eq!(envelope.pairs.get("type"), Some("error"), "{reply}");
+    ErrorMessage::read(&envelope.pairs, "", Reading::STRICT).expect("an error").problem
+}
+
+/// The name of a server key.
+pub fn key_named(name: &str) -> ServerKeyName {
+    ServerKeyName::of(name).expect("a name")
+}
+
+/// Runs a test for both suites over both stores.
+#[macro_export]
+macro_rules! everywhere {
+    ($($(#[$attribute:meta])* $name:ident)*) => {
+        mod modern_memory {
+            $($(#[$attribute])* #[tokio::test] async fn $name() {
+                super::$name($crate::common::World::new(protocol::Protocol::V2, $crate::common::Kind::Memory)).await;
+            })*
+        }
+        mod modern_sqlite {
+            $($(#[$attribute])* #[tokio::test] async fn $name() {
+                super::$name($crate::common::World::new(protocol::Protocol::V2, $crate::common::Kind::Sqlite)).await;
+            })*
+        }
+        mod classic_memory {
+            $($(#[$attribute])* #[tokio::test] async fn $name() {
+                super::$name($crate::common::World::new(protocol::Protocol::V1, $crate::common::Kind::Memory)).await;
+            })*
+        }
+        mod classic_sqlite {
+            $($(#[$attribute])* #[tokio::test] async fn $name() {
+                super::$name($crate::common::World::new(protocol::Protocol::V1, $crate::common::Kind::Sqlite)).await;
+            })*
+        }
+    };
+}
