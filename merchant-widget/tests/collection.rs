@@ -20,7 +20,9 @@ use protocol::value::{Reading, Value as _};
 use stage::{Stage, logs, orders, received, sessions, usd};
 
 fn both(test: impl Fn(Stage)) {
-    Protocol::ALL.into_iter().for_each(|protocol| test(Stage::of(protocol)));
+    for protocol in Protocol::ALL {
+        test(Stage::of(protocol));
+    }
 }
 
 /// The problem of an `error` message.

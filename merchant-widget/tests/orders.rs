@@ -23,7 +23,7 @@ fn new(stage: &Stage, note: &str) -> NewOrder {
 }
 
 fn placed(stage: &mut Stage, new: &NewOrder) -> Result<String, OrderFault> {
-    let (persona, links) = (stage.persona.clone(), stage.links());
+    let (persona, links) = (stage.persona.clone(), Stage::links());
     place(&persona, new, &links, &mut stage.moment()).map(|(_, order)| order.payment_request)
 }
 

@@ -74,7 +74,7 @@ impl Stage {
         Self { protocol, persona, session, payer, payer_session: SessionId::of_number(5), rng, now }
     }
 
-    pub fn links(&self) -> Links {
+    pub fn links() -> Links {
         Links::new(SHOP, SHOP).expect("addresses of one origin")
     }
 
@@ -90,7 +90,7 @@ impl Stage {
             returns: Returns::default(),
             expires: self.now.plus_secs(3600),
         };
-        let (links, persona) = (self.links(), self.persona.clone());
+        let (links, persona) = (Self::links(), self.persona.clone());
         let (_, order) = place(&persona, &new, &links, &mut self.moment()).expect("an order");
         Order { version: Version(1), ..order }
     }

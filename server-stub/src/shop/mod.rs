@@ -147,7 +147,12 @@ async fn checkout(State(shop): State<Shop>, Path(reference): Path<String>, heade
 }
 
 /// Where the shopper lands afterwards. What the page says comes from the till, not from its address.
-async fn ended(State(shop): State<Shop>, Path(reference): Path<String>, headers: HeaderMap, ending: Ending) -> Response {
+async fn ended(
+    State(shop): State<Shop>,
+    Path(reference): Path<String>,
+    headers: HeaderMap,
+    ending: Ending,
+) -> Response {
     let Some(order) = shop.order_of(&reference) else { return missing(headers).await };
     let status = shop.till.status(&order).await.unwrap_or_else(|_| "unknown".to_owned());
     Page::of(Texts::for_reader(&headers)).ended(&reference, &order, &status, ending)

@@ -1,0 +1,304 @@
+//! Collects CA1s: those that wait together go out in one CA2, a lonely one goes at once.
+//!
+//! One task examines and assembles, so that no two payments of one order ever run. Each CA2 then is a flight of its own:
+//! sent, and sent again, until its CA3 is booked. While all flights are in the air, CA1s gather for the next.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use merchant_widget::till::collection::{
+    AssembleFault, Claim, ConcludeFault, Concluded, Underway, assemble, conclude, fitting,
+};
+use merchant_widget::till::payment::{Examined, examine, name_of, undecided};
+use merchant_widget::till::record::{Batch, BatchId, Persona};
+use protocol::collect::ReceivedPayment;
+use protocol::message::payment::MAX_PAYMENTS;
+use protocol::money::Currency;
+use protocol::value::OrderId;
+use thiserror::Error;
+use tokio::sync::{Mutex as AsyncMutex, OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio::time::{Instant, timeout};
+
+use super::desk::{Desk, Patience, TalkFault};
+use super::sessions::Sessions;
+use super::store::StoreFault;
+
+/// How many CA2s are under way at once; more would only make smaller batches.
+const FLIGHTS: usize = 4;
+/// How many CA1s wait at most; a wallet that finds the queue full is told to come back.
+const QUEUE: usize = 4_096;
+/// CA1s that follow each other this closely are waited for, so that they share a CA2.
+const CLOSE: Duration = Duration::from_millis(4);
+/// How long a wallet is kept waiting before it is told to ask again; below what browsers and gateways allow.
+const WALLET_PATIENCE: Duration = Duration::from_secs(25);
+/// How long payments wait for a sales session before their wallets are told to ask again.
+const SESSION_PATIENCE: Duration = Duration::from_secs(20);
+
+/// A CA1 on its way into a CA2.
+#[derive(Clone, Debug)]
+pub struct Incoming {
+    /// The CA1.
+    pub received: ReceivedPayment,
+    /// As it came.
+    pub text: String,
+    /// The order of the address it came to.
+    pub addressed: OrderId,
+}
+
+/// The collector.
+#[derive(Debug)]
+pub struct Collector {
+    desk: Arc<Desk>,
+    persona: Persona,
+    sessions: Arc<Sessions>,
+    /// Wallets that wait, under the names of their CA1s.
+    waiting: Mutex<HashMap<String, Vec<oneshot::Sender<String>>>>,
+    queue: mpsc::Sender<Incoming>,
+    /// Held from loading records to committing what was made of them.
+    books: AsyncMutex<()>,
+}
+
+impl Collector {
+    /// A collector, and the queue that [`Collector::run`] empties.
+    pub fn new(desk: Arc<Desk>, persona: Persona, sessions: Arc<Sessions>) -> (Arc<Self>, mpsc::Receiver<Incoming>) {
+        let (queue, receiver) = mpsc::channel(QUEUE);
+        let waiting = Mutex::default();
+        let collector = Self { desk, persona, sessions, waiting, queue, books: AsyncMutex::default() };
+        (Arc::new(collector), receiver)
+    }
+
+    /// Collects a CA1 and gives back the answer for its wallet.
+    ///
+    /// # Errors
+    /// The books cannot be read.
+    pub async fn pay(&self, incoming: Incoming) -> Result<String, StoreFault> {
+        if let Examined::Answer(answer) = self.examine(&incoming).await?.0 {
+            return Ok(answer);
+        }
+        let protocol = incoming.received.protocol;
+        let (sender, answer) = oneshot::channel();
+        self.waiting().entry(name_of(&incoming.received)).or_default().push(sender);
+        if self.queue.try_send(incoming).is_err() {
+            return Ok(undecided(protocol));
+        }
+        let answer = timeout(WALLET_PATIENCE, answer).await;
+        Ok(answer.ok().and_then(Result::ok).unwrap_or_else(|| undecided(protocol)))
+    }
+
+    fn waiting(&self) -> std::sync::MutexGuard<'_, HashMap<String, Vec<oneshot::Sender<String>>>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Tells the wallets that wait for a CA1; without an answer they are told to ask again.
+    fn tell(&self, payment: &str, answer: Option<&str>) {
+        for sender in self.waiting().remove(payment).unwrap_or_default() {
+            if let Some(answer) = answer {
+                // A wallet that went away finds its answer in the books when it asks again.
+                let _ = sender.send(answer.to_owned());
+            }
+        }
+    }
+
+    async fn examine(&self, incoming: &Incoming) -> Result<(Examined, Option<Claim>), StoreFault> {
+        let Incoming { received, text, addressed } = incoming;
+        let earlier = self.desk.store.collection(&name_of(received)).await?;
+        let order = self.desk.store.order(&received.payment.order_id).await?;
+        let now = self.desk.clock.now();
+        let examined = examine(received, addressed, &self.persona, order.as_ref(), earlier.as_ref(), now);
+        let claim = order.map(|order| Claim { received: received.clone(), ca1: text.clone(), order, earlier });
+        Ok((examined, claim))
+    }
+
+    /// Goes on with what was under way, then collects what comes; never ends.
+    pub async fn run(self: Arc<Self>, mut queue: mpsc::Receiver<Incoming>) {
+        self.resume().await;
+        let flights = Arc::new(Semaphore::new(FLIGHTS));
+        let mut last = None;
+        while let Some(first) = queue.recv().await {
+            let Ok(permit) = flights.clone().acquire_owned().await else { return };
+            let gathered = gather(first, &mut queue, last).await;
+            last = Some(Instant::now());
+            self.dispatch(gathered, permit).await;
+        }
+    }
+
+    /// Sends the CA2s again that have no CA3, the same bytes.
+    async fn resume(self: &Arc<Self>) {
+        let mut patience = Patience::default();
+        let unanswered = loop {
+            match self.desk.store.unanswered().await {
+                Ok(unanswered) => break unanswered,
+                Err(fault) => tracing::error!("{fault}"),
+            }
+            patience.wait().await;
+        };
+        for batch in unanswered {
+            tracing::info!("sending a collection of {} again", batch.payments);
+            tokio::spawn(self.clone().fly(batch, None));
+        }
+    }
+
+    /// Turns what was gathered into one flight; what does not fit into it queues again.
+    async fn dispatch(self: &Arc<Self>, gathered: Vec<Incoming>, permit: OwnedSemaphorePermit) {
+        let names: Vec<_> = gathered.iter().map(|incoming| name_of(&incoming.received)).collect();
+        match self.assemble(gathered).await {
+            Ok(Some(batch)) => {
+                self.sessions.look();
+                tokio::spawn(self.clone().fly(batch, Some(permit)));
+            }
+            Ok(None) => {}
+            Err(fault) => {
+                tracing::error!("a collection could not be made: {fault}");
+                for name in &names {
+                    self.tell(name, None);
+                }
+            }
+        }
+    }
+
+    /// Makes a CA2, as soon as there is a session for it.
+    async fn assemble(&self, gathered: Vec<Incoming>) -> Result<Option<Batch>, TalkFault> {
+        let give_up = Instant::now() + SESSION_PATIENCE;
+        loop {
+            match self.try_to_assemble(&gathered).await? {
+                Tried::Made(batch) => return Ok(Some(batch)),
+                Tried::Nothing => return Ok(None),
+                Tried::Overtaken => {}
+                Tried::NoSession(currency) => {
+                    let patience = give_up.saturating_duration_since(Instant::now());
+                    if self.sessions.usable(currency, patience).await?.is_none() {
+                        for incoming in &gathered {
+                            self.tell(&name_of(&incoming.received), None);
+                        }
+                        return Ok(None);
+                    }
+                }
+            }
+        }
+    }
+
+    async fn try_to_assemble(&self, gathered: &[Incoming]) -> Result<Tried, TalkFault> {
+        let _books = self.books.lock().await;
+        let (claims, later) = fitting(self.claims(gathered).await?);
+        let Some(first) = claims.first() else { return Ok(Tried::Nothing) };
+        let currency = first.order.amount.currency;
+        let Some(session) = self.sessions.usable_now(currency).await? else { return Ok(Tried::NoSession(currency)) };
+        let (changes, batch) = match self.desk.step(|moment| assemble(&self.persona, &session, &claims, moment)) {
+            Ok(made) => made,
+            Err(AssembleFault::UsedUp) => return Ok(Tried::NoSession(currency)),
+            Err(AssembleFault::Crypto(fault)) => return Err(fault.into()),
+        };
+        match self.desk.store.commit(changes).await {
+            Ok(()) => {}
+            // The order was taken back meanwhile: examined again, it says so.
+            Err(StoreFault::Conflict) => return Ok(Tried::Overtaken),
+            Err(fault) => return Err(fault.into()),
+        }
+        for claim in later {
+            self.queue_again(claim.received, claim.ca1);
+        }
+        Ok(Tried::Made(batch))
+    }
+
+    /// What of the gathered is to be collected; the rest is answered.
+    async fn claims(&self, gathered: &[Incoming]) -> Result<Vec<Claim>, StoreFault> {
+        let mut claims = Vec::with_capacity(gathered.len());
+        for incoming in gathered {
+            match self.examine(incoming).await? {
+                (Examined::Answer(answer), _) => self.tell(&name_of(&incoming.received), Some(&answer)),
+                (Examined::OnItsWay, _) => {}
+                (Examined::Collect, claim) => claims.extend(claim),
+            }
+        }
+        Ok(claims)
+    }
+
+    fn queue_again(&self, received: ReceivedPayment, text: String) {
+        let (name, addressed) = (name_of(&received), received.payment.order_id.clone());
+        if self.queue.try_send(Incoming { received, text, addressed }).is_err() {
+            self.tell(&name, None);
+        }
+    }
+
+    /// Sends a CA2, the same bytes as often as it takes, until its CA3 is booked.
+    async fn fly(self: Arc<Self>, batch: Batch, permit: Option<OwnedSemaphorePermit>) {
+        let mut patience = Patience::default();
+        loop {
+            let landed = match self.desk.server.send(&batch.ca2).await {
+                Ok(reply) => self.land(&batch.id, &reply).await.map_err(|fault| fault.to_string()),
+                Err(fault) => Err(fault.to_string()),
+            };
+            let Err(fault) = landed else { break };
+            tracing::warn!("a collection of {}: {fault}; sending it again", batch.payments);
+            patience.wait().await;
+        }
+        drop(permit);
+    }
+
+    /// Books a CA3 and answers the wallets; payments whose session was over queue for another one.
+    async fn land(&self, id: &BatchId, reply: &[u8]) -> Result<(), LandFault> {
+        let books = self.books.lock().await;
+        let underway = self.desk.store.underway(id).await?;
+        let concluded = conclude(&underway, reply, self.desk.clock.now())?;
+        let (changes, answers) = match concluded {
+            Concluded::Decided(changes, answers) => (changes, Some(answers)),
+            Concluded::SessionOver(changes) => (changes, None),
+        };
+        self.desk.store.commit(changes).await?;
+        drop(books);
+        let Some(answers) = answers else {
+            self.collect_again(underway);
+            return Ok(());
+        };
+        for (payment, answer) in &answers {
+            self.tell(payment, Some(answer));
+        }
+        Ok(())
+    }
+
+    fn collect_again(&self, underway: Underway) {
+        self.sessions.look();
+        for (log, _) in underway.entries {
+            match ReceivedPayment::read(log.ca1.as_bytes()) {
+                Ok(received) => self.queue_again(received, log.ca1),
+                Err(fault) => tracing::error!("a CA1 in the books cannot be read: {fault}"),
+            }
+        }
+    }
+}
+
+/// Why an answer to a CA2 was not booked; the CA2 is sent again.
+#[derive(Debug, Error)]
+enum LandFault {
+    #[error(transparent)]
+    Store(#[from] StoreFault),
+    #[error(transparent)]
+    Conclude(#[from] ConcludeFault),
+}
+
+/// What an attempt to make a CA2 came to.
+enum Tried {
+    /// It is stored and can be sent.
+    Made(Batch),
+    /// Everything was answered.
+    Nothing,
+    /// There is no session in that currency.
+    NoSession(Currency),
+    /// A record changed meanwhile.
+    Overtaken,
+}
+
+/// Takes what waits in the queue. Where the last CA2 was made a moment ago, more is likely to follow: a moment's patience
+/// then lets it share this one.
+async fn gather(first: Incoming, queue: &mut mpsc::Receiver<Incoming>, last: Option<Instant>) -> Vec<Incoming> {
+    let mut gathered = vec![first];
+    if last.is_some_and(|last| last.elapsed() < CLOSE) {
+        tokio::time::sleep(CLOSE).await;
+    }
+    while gathered.len() < MAX_PAYMENTS {
+        let Ok(next) = queue.try_recv() else { break };
+        gathered.push(next);
+    }
+    gathered
+}

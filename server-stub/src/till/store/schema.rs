@@ -1,0 +1,121 @@
+//! The tables of a till. Amounts are in minor units of the currency beside them; times are milliseconds since 1970, UTC.
+
+/// Each version of the schema and what leads to it; a till brings its tables up to the last one when it opens them.
+pub const MIGRATIONS: &[(u32, &str)] = &[(1, FIRST)];
+
+const FIRST: &str = "
+-- Merchant persona (fig. 6C) and the server's key (fig. 6B). Written once.
+CREATE TABLE persona_320 (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    persona_id TEXT NOT NULL,
+    protocol TEXT NOT NULL,
+    private_key BLOB NOT NULL,              -- PKCS#8
+    server_key TEXT NOT NULL,               -- 315A: its name
+    server_key_spki BLOB NOT NULL
+) STRICT;
+
+-- Merchant instrument binding (fig. 6D). Written once.
+CREATE TABLE instrument_330 (
+    number TEXT PRIMARY KEY,
+    status TEXT NOT NULL,
+    recurring TEXT NOT NULL                 -- JSON: label and value of every instrument-* pair
+) STRICT;
+
+-- Requests whose replies are not there (320N). A row goes when its reply is booked.
+CREATE TABLE pending_320n (
+    transaction_number INTEGER PRIMARY KEY,
+    purpose TEXT NOT NULL CHECK (purpose IN ('registration', 'binding', 'opening')),
+    currency TEXT,                          -- opening
+    private_key BLOB,                       -- registration: becomes the persona's
+    server_key TEXT,                        -- registration
+    server_key_spki BLOB,
+    protocol TEXT NOT NULL,
+    request TEXT NOT NULL                   -- JSON: the message as sent, and the key of its reply
+) STRICT;
+
+-- Merchant amount (fig. 7A): orders.
+CREATE TABLE order_350 (
+    order_id TEXT PRIMARY KEY,
+    version INTEGER NOT NULL,
+    currency TEXT NOT NULL,
+    amount INTEGER NOT NULL CHECK (amount > 0),
+    flag TEXT NOT NULL CHECK (flag IN ('pending', 'paid', 'not-paid', 'cancelled')),
+    problem TEXT,                           -- not-paid: why
+    collecting INTEGER NOT NULL CHECK (collecting IN (0, 1)),
+    reference TEXT,
+    note_hash BLOB NOT NULL,
+    placed INTEGER NOT NULL,
+    expires INTEGER NOT NULL,
+    paid INTEGER,
+    payment_request TEXT NOT NULL           -- PR1, fixed
+) STRICT;
+
+-- Merchant sales session (fig. 7B).
+CREATE TABLE sales_session_360 (
+    session_id BLOB PRIMARY KEY,
+    version INTEGER NOT NULL,
+    protocol TEXT NOT NULL,
+    session_key BLOB NOT NULL,
+    session_salt BLOB NOT NULL,
+    currency TEXT NOT NULL,
+    collected INTEGER NOT NULL,             -- 360F
+    opened INTEGER NOT NULL,                -- by the server's clock
+    closed INTEGER,
+    use_limit INTEGER NOT NULL,
+    lifetime_minutes INTEGER NOT NULL,
+    used INTEGER NOT NULL CHECK (used <= use_limit)
+) STRICT;
+
+-- Merchant cash log, collections (370A to 370M).
+CREATE TABLE cash_log_370 (
+    payment TEXT PRIMARY KEY,               -- name of the CA1
+    version INTEGER NOT NULL,
+    status TEXT NOT NULL CHECK (status IN ('attempt', 'success', 'failure', 'retry')),
+    order_id TEXT NOT NULL REFERENCES order_350,
+    customer_session BLOB NOT NULL,
+    customer_index INTEGER NOT NULL,
+    session_id BLOB NOT NULL REFERENCES sales_session_360,
+    batch_index INTEGER NOT NULL,
+    position INTEGER NOT NULL,              -- in the CA2, from 0
+    attempts INTEGER NOT NULL,
+    currency TEXT NOT NULL,
+    requested INTEGER NOT NULL,
+    credited INTEGER,
+    credited_currency TEXT,
+    fee INTEGER,
+    fee_currency TEXT,
+    result TEXT,
+    ca1 TEXT NOT NULL,
+    answer TEXT,                            -- CA4 or error, as the wallet got it
+    received INTEGER NOT NULL
+) STRICT;
+CREATE INDEX cash_log_370_batch ON cash_log_370 (session_id, batch_index);
+CREATE INDEX cash_log_370_order ON cash_log_370 (order_id);
+
+-- Merchant cash log, sessions (370N to 370T).
+CREATE TABLE cash_log_370_sessions (
+    transaction_number INTEGER PRIMARY KEY,
+    status TEXT NOT NULL CHECK (status IN ('attempt', 'success', 'failure')),
+    minutes INTEGER NOT NULL,
+    uses INTEGER NOT NULL,
+    session_id BLOB,
+    result TEXT
+) STRICT;
+
+-- CA2 as it was sent; sent again until its CA3 is booked.
+CREATE TABLE batch_ca2 (
+    session_id BLOB NOT NULL REFERENCES sales_session_360,
+    batch_index INTEGER NOT NULL,
+    payments INTEGER NOT NULL,
+    ca2 TEXT NOT NULL,
+    answered INTEGER NOT NULL CHECK (answered IN (0, 1)),
+    PRIMARY KEY (session_id, batch_index)
+) STRICT;
+CREATE INDEX batch_ca2_unanswered ON batch_ca2 (answered) WHERE answered = 0;
+
+-- What the shop shows to be let in: SHA-256 of a key of 256 random bits.
+CREATE TABLE api_key (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    hash BLOB NOT NULL
+) STRICT;
+";
