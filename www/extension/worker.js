@@ -1,0 +1,185 @@
+// @ts-check
+// Boots the wallet's worker: listeners, and what only `chrome.*` can do. What is decided is decided in wasm.
+import init, { Wallet } from './wallet-wasm/wallet_wasm.js';
+import * as approvals from './approvals.js';
+
+/** Where the key of the open vault is kept: in memory, gone when the browser closes, out of reach of content scripts. */
+const VAULT = 'vault';
+/** Names this run of the browser. */
+const RUN = 'run';
+const ALARM = 'wake';
+/** What a page may send at most. */
+const MAX_REQUEST = 64 * 1024;
+
+/** What the wallet asks of us. */
+const host = {
+  /** @param {string | undefined} key */
+  keepKey: (key) => (key ? chrome.storage.session.set({ [VAULT]: key }) : chrome.storage.session.remove(VAULT)),
+
+  changed() {
+    void chrome.runtime.sendMessage({ event: 'changed' }).catch(() => null);
+  },
+
+  /** @param {string} page @param {string} outcome */
+  outcome(page, outcome) {
+    const { tab, document, id } = JSON.parse(page);
+    const target = document ? { documentId: document } : { frameId: 0 };
+    const message = { channel: 'page', type: 'outcome', id, ...JSON.parse(outcome) };
+    void chrome.tabs.sendMessage(tab, message, target).catch(() => null);
+  },
+};
+
+/** @type {Promise<Wallet> | undefined} */
+let opening;
+
+/** The wallet; loaded by the first who asks. */
+function wallet() {
+  opening ??= open().catch((reason) => {
+    opening = undefined;
+    throw reason;
+  });
+  return opening;
+}
+
+async function open() {
+  const [stored] = await Promise.all([chrome.storage.session.get([VAULT, RUN]), init()]);
+  const run = stored[RUN] ?? crypto.randomUUID();
+  if (stored[RUN] === undefined) await chrome.storage.session.set({ [RUN]: run });
+  const opened = await Wallet.open(host, run, stored[VAULT]);
+  void resume(opened);
+  return opened;
+}
+
+/**
+ * Sends again what waits for an answer; not twice at once.
+ * @param {Wallet} opened
+ */
+async function resume(opened) {
+  await navigator.locks.request('resume', { ifAvailable: true }, async (lock) => {
+    // Where the vault is locked there is nothing to do: unlocking comes by here again.
+    if (lock) await opened.resume().catch(() => null);
+  });
+  await schedule(opened);
+}
+
+/**
+ * Wakes us when something has to be sent again, or a session ends.
+ * @param {Wallet} opened
+ */
+async function schedule(opened) {
+  const minutes = await opened.wakeInMinutes().catch(() => undefined);
+  if (minutes === undefined) await chrome.alarms.clear(ALARM);
+  else await chrome.alarms.create(ALARM, { delayInMinutes: minutes });
+}
+
+/** Questions that are being answered: asked twice at once, they are answered once. @type {Map<string, Promise<unknown>>} */
+const asked = new Map();
+
+/**
+ * Answers a page of ours.
+ * @param {unknown} message
+ */
+function answer(message) {
+  const text = JSON.stringify(message);
+  const known = asked.get(text);
+  if (known) return known;
+  const fresh = handle(text).finally(() => asked.delete(text));
+  asked.set(text, fresh);
+  return fresh;
+}
+
+/** @param {string} text */
+async function handle(text) {
+  try {
+    const opened = await wallet();
+    const reply = JSON.parse(await opened.handleUi(text));
+    void afterwards(opened, JSON.parse(text).action);
+    return reply;
+  } catch (reason) {
+    console.error(reason);
+    // Whatever happened, what was committed is sent by the next worker.
+    return { error: { code: 'storage-failed', detail: String(reason), money: 'waiting' } };
+  }
+}
+
+/** What changes nothing, and needs nothing done afterwards. */
+const READING = new Set(['state', 'approval', 'receipt', 'look-up-server']);
+
+/** @param {Wallet} opened @param {string} action */
+async function afterwards(opened, action) {
+  if (action === 'unlock') await resume(opened);
+  else if (!READING.has(action)) await schedule(opened);
+}
+
+/** @param {Wallet} opened */
+async function waiting(opened) {
+  const { ok } = JSON.parse(await opened.handleUi('{"action":"state"}'));
+  return /** @type {string[]} */ (ok?.approvals ?? []);
+}
+
+/**
+ * Takes in what a content script says. All but the request and its name is the browser's word.
+ * @param {any} message
+ * @param {{ origin: string, tab: number, document: string | undefined }} page
+ */
+async function answerPage(message, page) {
+  const opened = await wallet();
+  if (message.type === 'abort') {
+    await approvals.close(await opened.abort(page.tab, page.document, message.id));
+    return null;
+  }
+  const { id, request } = message;
+  const taken = JSON.parse(await opened.handlePage(JSON.stringify({ ...page, id, request })));
+  await approvals.show(await waiting(opened));
+  return taken;
+}
+
+/** @param {any} message */
+const isOfPage = (message) =>
+  message?.channel === 'page' &&
+  typeof message.id === 'string' &&
+  message.id.length <= 64 &&
+  (message.type === 'abort' ||
+    (message.type === 'pay' && typeof message.request === 'string' && message.request.length <= MAX_REQUEST));
+
+/**
+ * Who speaks, if it is a web page that may: top frame, https or this very machine.
+ * @param {chrome.runtime.MessageSender} sender
+ */
+function pageOf({ origin, frameId, tab, documentId }) {
+  if (origin === undefined || frameId !== 0 || tab?.id === undefined || !URL.canParse(origin)) return undefined;
+  const { protocol, hostname } = new URL(origin);
+  const here = protocol === 'http:' && ['localhost', '127.0.0.1', '[::1]'].includes(hostname);
+  return protocol === 'https:' || here ? { origin, tab: tab.id, document: documentId } : undefined;
+}
+
+/** @param {chrome.runtime.MessageSender} sender */
+const isOurs = (sender) => sender.url?.startsWith(chrome.runtime.getURL('')) ?? false;
+
+chrome.runtime.onMessage.addListener((message, sender, respond) => {
+  if (sender.id !== chrome.runtime.id) return false;
+  if (isOurs(sender)) {
+    if (typeof message?.action !== 'string') return false;
+    void answer(message).then(respond);
+    return true;
+  }
+  const page = pageOf(sender);
+  if (!page || !isOfPage(message)) return false;
+  answerPage(message, page).then(respond, () => respond(null));
+  return true;
+});
+
+chrome.windows.onRemoved.addListener(async (window) => {
+  const request = await approvals.closed(window);
+  if (request === undefined) return;
+  const opened = await wallet();
+  await opened.handleUi(JSON.stringify({ action: 'refuse', input: { request } }));
+  await approvals.show(await waiting(opened));
+});
+
+chrome.alarms.onAlarm.addListener(async ({ name }) => {
+  if (name === ALARM) await resume(await wallet());
+});
+
+// A new worker goes on where the last one stopped.
+void wallet().catch((reason) => console.error(reason));

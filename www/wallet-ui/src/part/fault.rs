@@ -1,0 +1,26 @@
+//! What went wrong: what happened, whether money moved, what to do next.
+
+use leptos::prelude::*;
+use wallet_messages::Fault;
+
+use crate::text::{self, t};
+
+/// Says a fault as soon as there is one. The region stands in the page before, so that it is read out.
+#[component]
+pub fn FaultNote(#[prop(into)] fault: Signal<Option<Fault>>) -> impl IntoView {
+    view! { <div class="faults" role="alert">{move || fault.get().map(said)}</div> }
+}
+
+fn said(fault: Fault) -> impl IntoView {
+    let money = text::money_moved(&fault);
+    view! {
+        <div class="fault" data-testid="fault" data-code=fault.code.clone()>
+            <p class="fault-what" data-testid="fault-what">{text::problem(&fault.code)}</p>
+            <p data-testid="fault-money">{money}</p>
+            <p data-testid="fault-next">{text::next_step(&fault.code)}</p>
+            {fault.detail.map(|detail| view! {
+                <p class="fault-detail">{t("fault_detail")}" "<q data-testid="fault-detail">{detail}</q></p>
+            })}
+        </div>
+    }
+}

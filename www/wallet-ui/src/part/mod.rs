@@ -1,0 +1,17 @@
+//! What the screens are built of.
+
+mod fault;
+mod field;
+mod gauge;
+mod progress;
+mod screen;
+mod session_form;
+mod unlock;
+
+pub use fault::FaultNote;
+pub use field::{Choice, Field, TextField, Tick};
+pub use gauge::SessionGauges;
+pub use progress::{Loading, Submit, Waiting};
+pub use screen::{Frame, Notice, Screen};
+pub use session_form::{SessionForm, Suggested};
+pub use unlock::Unlock;

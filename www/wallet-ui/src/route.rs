@@ -1,0 +1,82 @@
+//! Where in the home page the shopper is: the fragment of its address, so that Back works.
+
+use leptos::prelude::*;
+
+/// A screen of the home page.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Route {
+    /// The overview.
+    Overview,
+    /// Add an instrument.
+    Bind,
+    /// From an instrument into the container.
+    Load,
+    /// From the container to an instrument.
+    Unload,
+    /// Open a session.
+    Open,
+    /// Close the session with this id.
+    Close(String),
+}
+
+impl Route {
+    /// Reads a fragment; what is not known leads to the overview.
+    fn read(fragment: &str) -> Self {
+        match fragment {
+            "#/instrument" => Self::Bind,
+            "#/load" => Self::Load,
+            "#/unload" => Self::Unload,
+            "#/session" => Self::Open,
+            other => other.strip_prefix("#/close/").map_or(Self::Overview, |id| Self::Close(id.to_owned())),
+        }
+    }
+
+    /// The link to this screen.
+    pub fn link(&self) -> String {
+        match self {
+            Self::Overview => "#/".to_owned(),
+            Self::Bind => "#/instrument".to_owned(),
+            Self::Load => "#/load".to_owned(),
+            Self::Unload => "#/unload".to_owned(),
+            Self::Open => "#/session".to_owned(),
+            // Base64 needs no escaping in a fragment.
+            Self::Close(id) => format!("#/close/{id}"),
+        }
+    }
+
+    /// Goes to this screen.
+    pub fn go(&self) {
+        window().location().set_hash(&self.link()).ok();
+    }
+
+    /// The screen that the address names, followed as it changes.
+    pub fn follow() -> RwSignal<Self> {
+        let read = || Self::read(&window().location().hash().unwrap_or_default());
+        let route = RwSignal::new(read());
+        let listener = window_event_listener_untyped("hashchange", move |_| route.set(read()));
+        on_cleanup(move || listener.remove());
+        route
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_link_leads_back_to_its_route() {
+        let routes = [
+            Route::Overview,
+            Route::Bind,
+            Route::Load,
+            Route::Unload,
+            Route::Open,
+            Route::Close("AAAA/+8BAgM=".to_owned()),
+        ];
+        for route in routes {
+            assert_eq!(Route::read(&route.link()), route);
+        }
+        assert_eq!(Route::read(""), Route::Overview);
+        assert_eq!(Route::read("#/elsewhere"), Route::Overview);
+    }
+}

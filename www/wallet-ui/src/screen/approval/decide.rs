@@ -1,0 +1,155 @@
+//! What the shopper can do about a request: pay, cancel, open a session first, or unlock first.
+
+use leptos::prelude::*;
+use wallet_messages::{Approve, Fault, MoneyMoved, Paid, PaysFrom, ReadApproval, Refuse, SessionOffer};
+use web_sys::KeyboardEvent;
+
+use super::{View, armed::armed};
+use crate::{
+    browser, format,
+    part::{FaultNote, SessionForm, Suggested, Unlock, Waiting},
+    task::Task,
+    text::{t, t_with},
+    watched::Watched,
+};
+
+/// The lower half of the window.
+pub fn decide(watched: Watched<ReadApproval>, view: View, paid: RwSignal<Option<Paid>>) -> impl IntoView {
+    let pay = Task::new();
+    let way = Memo::new(move |_| view.get().map(|view| Way::of(view.locked, view.from, view.offer)));
+    view! {
+        <section class="decide" data-testid="decide">
+            {move || match way.get() {
+                Some(Way::Unlock) => unlock(watched).into_any(),
+                Some(Way::Pay(from)) => afterwards(&from).into_any(),
+                Some(Way::Open(offer)) => open(watched, offer).into_any(),
+                Some(Way::Short(offer)) => short(offer.as_ref()).into_any(),
+                None => ().into_any(),
+            }}
+            {buttons(pay, view, way, paid)}
+            <FaultNote fault=pay.fault />
+        </section>
+    }
+}
+
+/// What has to happen before the payment.
+#[derive(Clone, PartialEq)]
+enum Way {
+    /// The vault is locked.
+    Unlock,
+    /// Nothing: this session pays.
+    Pay(PaysFrom),
+    /// No session fits; this one can be opened.
+    Open(SessionOffer),
+    /// No session fits, and the container does not hold enough for one.
+    Short(Option<SessionOffer>),
+}
+
+impl Way {
+    fn of(locked: bool, from: Option<PaysFrom>, offer: Option<SessionOffer>) -> Self {
+        match (locked, from, offer) {
+            (true, ..) => Self::Unlock,
+            (false, Some(from), _) => Self::Pay(from),
+            (false, None, Some(offer)) if !offer.amount.is_empty() => Self::Open(offer),
+            (false, None, offer) => Self::Short(offer),
+        }
+    }
+}
+
+fn unlock(watched: Watched<ReadApproval>) -> impl IntoView {
+    view! {
+        <h2>{t("unlock_title")}</h2>
+        <p>{t("approval_locked")}</p>
+        <Unlock opened=move || watched.refresh() />
+    }
+}
+
+/// What the session holds now and will hold then.
+fn afterwards(from: &PaysFrom) -> impl IntoView + use<> {
+    view! {
+        <h2>{t("approval_from")}</h2>
+        <dl class="facts ledger">
+            <div><dt>{t("approval_holds")}</dt><dd data-testid="approval-holds">{format::money(&from.holds)}</dd></div>
+            <div class="after">
+                <dt>{t("approval_after")}</dt>
+                <dd data-testid="approval-after">{format::money(&from.holds_after)}</dd>
+            </div>
+            <div><dt>{t("approval_uses")}</dt><dd data-testid="approval-uses">{from.uses_after.to_string()}</dd></div>
+            <div><dt>{t("approval_ends")}</dt><dd><time datetime=format::iso(from.ends_at)>{format::date(from.ends_at)}</time></dd></div>
+        </dl>
+    }
+}
+
+fn open(watched: Watched<ReadApproval>, offer: SessionOffer) -> impl IntoView {
+    let SessionOffer { balance, amount, minutes, uses } = offer;
+    let suggested = Suggested { amount, minutes, uses };
+    // The form goes away with the focus in it: the heading takes it, and Pay is armed anew.
+    let opened = move |_| {
+        watched.refresh();
+        browser::focus_soon("h1");
+    };
+    view! {
+        <h2>{t("approval_open_title")}</h2>
+        <p>{t("approval_open_why")}</p>
+        <SessionForm balance suggested label=t("session_open") opened />
+    }
+}
+
+fn short(offer: Option<&SessionOffer>) -> impl IntoView + use<> {
+    let held = offer.map(|offer| t_with("approval_short_held", &[&format::money(&offer.balance)]));
+    view! {
+        <h2>{t("approval_short_title")}</h2>
+        <p data-testid="approval-short">{held}" "{t("approval_short_why")}</p>
+        <a class="button" href="home.html#/load" target="_blank" data-testid="go-load">{t("load")}</a>
+    }
+}
+
+fn buttons(pay: Task, view: View, way: Memo<Option<Way>>, paid: RwSignal<Option<Paid>>) -> impl IntoView {
+    let refuse = Task::new();
+    let request =
+        move || view.with_untracked(|view| view.as_ref().map(|view| view.request.clone())).unwrap_or_default();
+    let is_armed = armed(move || (view.get(), way.get()));
+    let is_payable = Memo::new(move |_| way.with(|way| matches!(way, Some(Way::Pay(_)))));
+    let pays = move |_| {
+        if is_armed.get_untracked() && is_payable.get_untracked() {
+            pay.run(Approve { request: request() }, move |done| paid.set(Some(done)));
+        }
+    };
+    let cancels = move |_| refuse.run(Refuse { request: request() }, |_| browser::close_window());
+    view! {
+        <div class="actions decision">
+            <button type="button" data-testid="cancel" on:click=cancels>{t("cancel")}</button>
+            <Show when=move || is_payable.get()>
+                <button
+                    type="button"
+                    class="primary pay"
+                    data-testid="pay"
+                    disabled=move || !is_armed.get() || pay.busy.get()
+                    aria-describedby="pay-hint"
+                    on:click=pays
+                    on:keydown=not_by_enter
+                >
+                    {move || pay_label(pay.fault.get().as_ref())}
+                </button>
+            </Show>
+        </div>
+        <Show when=move || is_payable.get()><p class="hint pay-hint" id="pay-hint">{t("pay_hint")}</p></Show>
+        <Waiting on=pay.busy label=t("pay_waiting") />
+        <FaultNote fault=refuse.fault />
+    }
+}
+
+/// Enter ends forms and closes dialogs everywhere, so it is pressed without looking: it does not pay. Space does.
+fn not_by_enter(event: KeyboardEvent) {
+    if event.key() == "Enter" {
+        event.prevent_default();
+    }
+}
+
+/// After a payment whose answer is missing, the same payment can be sent again.
+fn pay_label(fault: Option<&Fault>) -> String {
+    match fault {
+        Some(fault) if fault.money == MoneyMoved::Waiting => t("pay_again"),
+        _ => t("pay"),
+    }
+}

@@ -1,0 +1,68 @@
+//! The approval window: who asks for how much, and what the session holds afterwards.
+//!
+//! | the worker says | the window shows |
+//! | --- | --- |
+//! | nothing yet | that it is being read |
+//! | no such request | that it is gone, and that nothing was paid |
+//! | `locked` | the request, and the form that unlocks |
+//! | `from` a session | Pay and Cancel |
+//! | `offer`, no session | the form that opens one, then Pay and Cancel |
+//! | paid | what is left, the receipt, and the window closes by itself |
+
+mod armed;
+mod decide;
+mod paid;
+mod request;
+
+use leptos::prelude::*;
+use wallet_messages::{ApprovalView, Paid, ReadApproval};
+
+use crate::{
+    browser,
+    part::{FaultNote, Frame, Loading},
+    text::t,
+    watched::Watched,
+};
+
+/// The approval window; which request is a parameter of its address.
+#[component]
+pub fn Approval() -> impl IntoView {
+    let request = browser::parameter("request").unwrap_or_default();
+    let watched = Watched::new(ReadApproval { request });
+    let paid = RwSignal::new(None::<Paid>);
+    let historic = move || watched.value.with(|view| view.as_ref().is_some_and(|view| view.historic_cipher));
+    // Once it is paid the worker forgets the request: that is no fault any more.
+    let fault = Signal::derive(move || watched.fault.get().filter(|_| paid.with(Option::is_none)));
+    view! {
+        <Frame historic=Signal::derive(historic)>
+            <FaultNote fault />
+            {move || match (paid.get(), fault.with(Option::is_some), watched.value.with(Option::is_some)) {
+                (Some(paid), ..) => paid::paid(paid).into_any(),
+                (None, true, _) => gone().into_any(),
+                (None, false, true) => asked(watched, paid).into_any(),
+                (None, false, false) => Loading().into_any(),
+            }}
+        </Frame>
+    }
+}
+
+/// The request cannot be read: nothing can be paid here.
+fn gone() -> impl IntoView {
+    view! {
+        <div class="actions">
+            <button type="button" data-testid="close-window" on:click=|_| browser::close_window()>{t("close_window")}</button>
+        </div>
+    }
+}
+
+/// Draws the parts of a request that is there; each follows its own piece of the view.
+fn asked(watched: Watched<ReadApproval>, paid: RwSignal<Option<Paid>>) -> impl IntoView {
+    let view = Memo::new(move |_| watched.value.get());
+    view! {
+        {request::request(view)}
+        {decide::decide(watched, view, paid)}
+    }
+}
+
+/// The request as it stands.
+type View = Memo<Option<ApprovalView>>;

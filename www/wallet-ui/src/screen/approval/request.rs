@@ -1,0 +1,63 @@
+//! What is asked: first what the browser vouches for, then the merchant's own words.
+
+use leptos::prelude::*;
+use wallet_messages::ApprovalView;
+
+use super::View;
+use crate::{
+    format,
+    part::Screen,
+    text::{t, t_with},
+};
+
+/// Who asks for what; drawn anew only if that changes.
+pub fn request(view: View) -> impl IntoView {
+    let said = Memo::new(move |_| view.get().map(|view| Said::of(&view)));
+    move || said.get().map(draw)
+}
+
+/// The part of the view that the merchant and the browser decide.
+#[derive(Clone, PartialEq)]
+struct Said {
+    price: String,
+    charge: Option<String>,
+    origin: String,
+    merchant: String,
+    order: String,
+    note: String,
+}
+
+impl Said {
+    fn of(view: &ApprovalView) -> Self {
+        Self {
+            price: format::money(&view.price),
+            charge: view.charge.as_ref().filter(|charge| **charge != view.price).map(format::money),
+            origin: view.origin.clone(),
+            merchant: view.merchant.clone(),
+            order: view.order.clone(),
+            note: view.note.clone(),
+        }
+    }
+}
+
+fn draw(said: Said) -> impl IntoView {
+    let Said { price, charge, origin, merchant, order, note } = said;
+    view! {
+        <Screen title=t_with("approval_title", &[&price]) testid="approval">
+            <div class="asker">
+                <p class="asker-label">{t("approval_origin")}</p>
+                <p class="asker-origin" data-testid="approval-origin" dir="ltr">{origin}</p>
+            </div>
+            <p class="price" data-testid="approval-price">{price}</p>
+            {charge.map(|charge| view! {
+                <p class="charge" data-testid="approval-charge">{t_with("approval_charge", &[&charge])}</p>
+            })}
+            <dl class="facts">
+                <div><dt>{t("merchant")}</dt><dd><bdi data-testid="approval-merchant">{merchant}</bdi></dd></div>
+                <div><dt>{t("order")}</dt><dd><bdi data-testid="approval-order">{order}</bdi></dd></div>
+            </dl>
+            <h2 class="note-title">{t("note")}</h2>
+            <blockquote class="note" dir="auto" data-testid="approval-note">{note}</blockquote>
+        </Screen>
+    }
+}

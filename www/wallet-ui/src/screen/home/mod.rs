@@ -1,0 +1,98 @@
+//! The home page, which is also the popup of the extension's button.
+
+mod activity;
+mod bind;
+mod challenge;
+mod close;
+mod funds;
+mod instruments;
+mod open;
+mod overview;
+mod sessions;
+mod waiting;
+
+use leptos::prelude::*;
+use wallet_messages::{Lock, Phase};
+
+use crate::{
+    part::{FaultNote, Frame, Loading, Notice, Screen, Unlock},
+    route::Route,
+    task::Task,
+    text::t,
+    watched::Wallet,
+};
+
+/// The home page.
+#[component]
+pub fn Home() -> impl IntoView {
+    let wallet = Wallet::provide();
+    let phase = wallet.phase();
+    view! {
+        <Frame historic=wallet.part(|home| home.historic_cipher) aside=aside(wallet)>
+            <FaultNote fault=wallet.fault />
+            {move || match phase.get() {
+                None => Loading().into_any(),
+                Some(Phase::New) => welcome().into_any(),
+                Some(Phase::Locked) => locked(wallet).into_any(),
+                Some(Phase::Open) => opened().into_any(),
+            }}
+        </Frame>
+    }
+}
+
+/// Who the wallet belongs to, and the button that locks it.
+fn aside(wallet: Wallet) -> AnyView {
+    let lock = Task::new();
+    let persona = Memo::new(move |_| wallet.value.with(|state| state.as_ref().and_then(|state| state.persona.clone())));
+    let phase = wallet.phase();
+    let locks = move |_| lock.run(Lock {}, move |_| wallet.refresh());
+    view! {
+        <span class="persona" data-testid="persona">{move || persona.get()}</span>
+        <Show when=move || phase.get() == Some(Phase::Open)>
+            <button type="button" class="quiet" data-testid="lock" on:click=locks>{t("lock")}</button>
+        </Show>
+    }
+    .into_any()
+}
+
+/// Before there is a persona.
+fn welcome() -> impl IntoView {
+    view! {
+        <Screen title=t("welcome_title") testid="welcome">
+            <p>{t("welcome_what")}</p>
+            <ol class="steps">
+                <li>{t("welcome_step_1")}</li>
+                <li>{t("welcome_step_2")}</li>
+                <li>{t("welcome_step_3")}</li>
+            </ol>
+            <a class="button primary" href="onboarding.html" target="_blank" data-testid="start">{t("welcome_start")}</a>
+        </Screen>
+    }
+}
+
+fn locked(wallet: Wallet) -> impl IntoView {
+    view! {
+        <Screen title=t("unlock_title") testid="unlock">
+            <p>{t("unlock_why")}</p>
+            <Unlock opened=move || wallet.refresh() />
+        </Screen>
+    }
+}
+
+fn opened() -> impl IntoView {
+    let route = Route::follow();
+    // What was said about one screen's work stays for the overview after it, and goes when the next one opens.
+    Effect::new(move || {
+        if route.get() != Route::Overview {
+            Notice::here().clear();
+        }
+    });
+    move || match route.get() {
+        Route::Overview => overview::Overview().into_any(),
+        Route::Bind => bind::Bind().into_any(),
+        Route::Load => funds::Load().into_any(),
+        Route::Unload => funds::Unload().into_any(),
+        Route::Open => open::Open().into_any(),
+        Route::Close(session) => close::close(session).into_any(),
+    }
+}

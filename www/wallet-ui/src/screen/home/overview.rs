@@ -1,0 +1,66 @@
+//! The overview: what there is, what waits, what happened.
+
+use leptos::prelude::*;
+use wallet_messages::MoneyView;
+
+use super::{
+    activity::Activity,
+    instruments::Instruments,
+    sessions::Sessions,
+    waiting::{Approvals, Unanswered},
+};
+use crate::{
+    format,
+    part::Screen,
+    route::Route,
+    text::{t, t_with},
+    watched::Wallet,
+};
+
+/// The overview.
+#[component]
+pub fn Overview() -> impl IntoView {
+    view! {
+        <Screen title=t("home_title") testid="home">
+            <Approvals />
+            <Unanswered />
+            <Container />
+            <Sessions />
+            <Instruments />
+            <Activity />
+        </Screen>
+    }
+}
+
+/// The cash container: the money that is in no session.
+#[component]
+fn Container() -> impl IntoView {
+    let wallet = Wallet::here();
+    let balance = wallet.part(|home| Some(home.balance.clone()));
+    let on_hold = wallet.part(|home| home.on_hold.clone());
+    let loads = wallet.part(|home| home.instruments.iter().any(|instrument| instrument.loads));
+    let unloads = wallet.part(|home| home.instruments.iter().any(|instrument| instrument.unloads));
+    let empty = move || balance.with(|balance| balance.as_ref().is_some_and(|balance| balance.minor == 0));
+    view! {
+        <section class="banknote" aria-labelledby="container-title">
+            <h2 id="container-title">{t("container_title")}</h2>
+            <p class="balance" data-testid="balance">{move || shown(balance)}</p>
+            {move || on_hold.get().map(|held| view! {
+                <p class="on-hold" data-testid="on-hold">{t_with("container_on_hold", &[&format::money(&held)])}</p>
+            })}
+            <Show when=move || empty() && loads.get()><p>{t("container_empty")}</p></Show>
+            <div class="actions">
+                <Show when=move || loads.get()>
+                    <a class="button" href=Route::Load.link() data-testid="go-load">{t("load")}</a>
+                </Show>
+                <Show when=move || unloads.get() && !empty()>
+                    <a class="button" href=Route::Unload.link() data-testid="go-unload">{t("unload")}</a>
+                </Show>
+            </div>
+        </section>
+    }
+}
+
+fn shown(balance: Memo<Option<MoneyView>>) -> Option<String> {
+    balance.with(|balance| balance.as_ref().map(format::money))
+}

@@ -1,0 +1,79 @@
+//! Onboarding: which server, which persona, and a passphrase for its keys.
+
+mod agreements;
+mod persona;
+mod server;
+
+use leptos::prelude::*;
+use wallet_messages::{Phase, ServerFacts};
+
+use crate::{
+    part::{FaultNote, Frame, Loading, Screen},
+    text::{t, t_with},
+    watched::Wallet,
+};
+
+/// How far onboarding is.
+#[derive(Clone, PartialEq)]
+enum Step {
+    /// Which server?
+    Server,
+    /// Who, in which currency, agreeing to what?
+    Persona(ServerFacts),
+    /// The persona exists.
+    Done(String),
+}
+
+/// The onboarding page.
+#[component]
+pub fn Onboarding() -> impl IntoView {
+    let wallet = Wallet::provide();
+    let phase = wallet.phase();
+    let step = RwSignal::new(Step::Server);
+    let historic = move || {
+        let offered = step.with(|step| matches!(step, Step::Persona(facts) if facts.historic_cipher));
+        offered
+            || wallet.value.with(|state| {
+                state.as_ref().and_then(|state| state.home.as_ref()).is_some_and(|home| home.historic_cipher)
+            })
+    };
+    // A persona that this page has just made must not turn its own last step into "there is one already".
+    let there_is_one = Memo::new(move |_| {
+        step.with(|step| *step == Step::Server) && phase.get().is_some_and(|phase| phase != Phase::New)
+    });
+    view! {
+        <Frame historic=Signal::derive(historic)>
+            <FaultNote fault=wallet.fault />
+            {move || match (phase.with(Option::is_some), there_is_one.get(), step.get()) {
+                (false, ..) => Loading().into_any(),
+                (_, true, _) => already().into_any(),
+                (.., Step::Server) => server::ask(step).into_any(),
+                (.., Step::Persona(facts)) => persona::ask(step, facts).into_any(),
+                (.., Step::Done(persona)) => done(persona).into_any(),
+            }}
+        </Frame>
+    }
+}
+
+fn already() -> impl IntoView {
+    view! {
+        <Screen title=t("already_title") testid="onboarding-already">
+            <p>{t("already_why")}</p>
+            <a class="button primary" href="home.html" data-testid="go-home">{t("go_home")}</a>
+        </Screen>
+    }
+}
+
+fn done(persona: String) -> impl IntoView {
+    view! {
+        <Screen title=t("registered_title") testid="onboarding-done">
+            <p>{t_with("registered_what", &[&persona])}</p>
+            <p class="banknote-id"><code data-testid="registered-persona">{persona.clone()}</code></p>
+            <p>{t("registered_next")}</p>
+            <div class="actions">
+                <a class="button primary" href="home.html#/instrument" data-testid="go-bind">{t("instrument_add")}</a>
+                <a class="button" href="home.html" data-testid="go-home">{t("go_home")}</a>
+            </div>
+        </Screen>
+    }
+}

@@ -1,0 +1,39 @@
+//! First step: which server keeps the cash.
+
+use leptos::prelude::*;
+use wallet_messages::LookUpServer;
+use web_sys::SubmitEvent;
+
+use super::Step;
+use crate::{
+    browser, check,
+    part::{FaultNote, Field, Screen, Submit, TextField},
+    task::Task,
+    text::t,
+};
+
+/// Where `server-stub serve` listens if it is not told otherwise.
+const DEFAULT: &str = "http://127.0.0.1:8401";
+
+/// Asks for the server's address and looks it up.
+pub fn ask(step: RwSignal<Step>) -> impl IntoView {
+    let task = Task::new();
+    let server = Field::filled("server", DEFAULT);
+    let submit = move |event: SubmitEvent| {
+        event.prevent_default();
+        match server.read(check::server) {
+            Some(server) => task.run(LookUpServer { server }, move |facts| step.set(Step::Persona(facts))),
+            None => browser::focus_first_error(),
+        }
+    };
+    view! {
+        <Screen title=t("server_title") testid="onboarding-server">
+            <p>{t("server_why")}</p>
+            <form novalidate on:submit=submit>
+                <TextField field=server label=t("server") hint=t("server_hint") kind="url" inputmode="url" />
+                <Submit task label=t("server_look_up") waiting=t("server_waiting") testid="server-submit" />
+                <FaultNote fault=task.fault />
+            </form>
+        </Screen>
+    }
+}
