@@ -160,7 +160,8 @@ fn welcome(desk: Desk<'_>, body: &Registration, id: &PersonaId) -> RegistrationR
         response_code: ResponseCode::Success,
         problem: None,
         funds_waiting: None,
-        autoclose_passphrase: body.autoclose_passphrase.clone(),
+        // Its owner knows it; a secret that need not travel does not.
+        autoclose_passphrase: None,
         pubkey: Some(body.pubkey.clone()),
         swseverity: None,
         swmessage: None,
