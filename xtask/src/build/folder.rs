@@ -21,6 +21,18 @@ pub fn empty(folder: &Path) -> Result<()> {
     fs::create_dir_all(folder).with_context(|| folder.display().to_string())
 }
 
+/// Puts `new` in the place of `old`.
+///
+/// # Errors
+///
+/// If the file system does.
+pub fn replace(old: &Path, new: &Path) -> Result<()> {
+    if old.exists() {
+        fs::remove_dir_all(old).with_context(|| old.display().to_string())?;
+    }
+    fs::rename(new, old).with_context(|| old.display().to_string())
+}
+
 /// Copies the files under `from`, if it exists, to the same places under `to`.
 ///
 /// # Errors

@@ -10,6 +10,8 @@
 mod folder;
 mod wasm;
 
+use std::path::Path;
+
 use anyhow::{Context, Result};
 
 use crate::{house::House, run::say, tools};
@@ -38,32 +40,38 @@ pub fn build(house: &House) -> Result<()> {
 }
 
 fn extension(house: &House, compiler: &wasm::Compiler) -> Result<()> {
-    let folder = house.target(EXTENSION);
-    folder::empty(&folder)?;
-    folder::copy(&house.source("www/extension"), &folder)?;
-    for package in ["wallet-wasm", "wallet-ui"] {
-        compiler.bindings(package, &folder.join(package))?;
-    }
-    let zip = house.target(EXTENSION_ZIP);
-    folder::pack(&folder, &zip)?;
-    say(&format!("built target/{EXTENSION} and target/{EXTENSION_ZIP}"));
+    assemble(house, EXTENSION, |folder| {
+        folder::copy(&house.source("www/extension"), folder)?;
+        for package in ["wallet-wasm", "wallet-ui"] {
+            compiler.bindings(package, &folder.join(package))?;
+        }
+        Ok(())
+    })?;
+    folder::pack(&house.target(EXTENSION), &house.target(EXTENSION_ZIP))?;
+    say(&format!("packed target/{EXTENSION_ZIP}"));
     Ok(())
 }
 
 fn widget(house: &House, compiler: &wasm::Compiler) -> Result<()> {
-    let folder = house.target(WIDGET);
-    folder::empty(&folder)?;
-    folder::copy(&house.source("merchant-widget/js"), &folder)?;
-    compiler.bindings("merchant-widget", &folder)?;
-    say(&format!("built target/{WIDGET}"));
-    Ok(())
+    assemble(house, WIDGET, |folder| {
+        folder::copy(&house.source("merchant-widget/js"), folder)?;
+        compiler.bindings("merchant-widget", folder)
+    })
 }
 
 fn shop(house: &House) -> Result<()> {
-    let folder = house.target(SHOP);
-    folder::empty(&folder)?;
-    folder::copy(&house.source("www/shop"), &folder)?;
-    folder::copy(&house.target(WIDGET), &folder)?;
-    say(&format!("built target/{SHOP}"));
+    assemble(house, SHOP, |folder| {
+        folder::copy(&house.source("www/shop"), folder)?;
+        folder::copy(&house.target(WIDGET), folder)
+    })
+}
+
+/// Fills a new folder and puts it in the place of the old one when it is whole: a browser may have the old one open.
+fn assemble(house: &House, name: &str, fill: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
+    let (place, scaffold) = (house.target(name), house.target("scaffold").join(name));
+    folder::empty(&scaffold)?;
+    fill(&scaffold)?;
+    folder::replace(&place, &scaffold)?;
+    say(&format!("built target/{name}"));
     Ok(())
 }
