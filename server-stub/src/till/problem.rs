@@ -32,6 +32,8 @@ kinds! {
     UnknownOrder = "order-unknown", NOT_FOUND, "There is no such order";
     /// Not JSON of that form.
     BadRequest = "bad-request", BAD_REQUEST, "The request is not of its form";
+    /// Longer than any request.
+    TooLarge = "too-large", PAYLOAD_TOO_LARGE, "The request is too large";
     /// Not a message.
     Malformed = "malformed-message", BAD_REQUEST, "The message is malformed";
     /// Not an amount of its currency's form.

@@ -94,6 +94,12 @@ impl FromRequestParts<Arc<Till>> for Shop {
     }
 }
 
+/// A body that could not be read.
+fn unread(status: StatusCode, detail: String) -> Problem {
+    let kind = if status == StatusCode::PAYLOAD_TOO_LARGE { Kind::TooLarge } else { Kind::BadRequest };
+    Problem::new(kind, detail)
+}
+
 /// Reads an order's id and finds the order.
 async fn find(till: &Till, id: &str) -> Result<Order, Problem> {
     let unknown = || Problem::new(Kind::UnknownOrder, id);
@@ -106,7 +112,7 @@ async fn place_order(
     _: Shop,
     form: Result<Json<OrderForm>, JsonRejection>,
 ) -> Result<Response, Problem> {
-    let Json(form) = form.map_err(|fault| Problem::new(Kind::BadRequest, fault.body_text()))?;
+    let Json(form) = form.map_err(|fault| unread(fault.status(), fault.body_text()))?;
     let new = form.read(&till.terms, till.desk.clock.now())?;
     let (changes, order) = till.desk.step(|moment| place(&till.persona, &new, &till.links, moment))?;
     till.desk.store.commit(changes).await?;
@@ -173,7 +179,7 @@ async fn pay(
     Path(id): Path<String>,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Response> {
-    let body = body.map_err(IntoResponse::into_response)?;
+    let body = body.map_err(|fault| unread(fault.status(), fault.body_text()).into_response())?;
     let malformed = |detail: String| Problem::new(Kind::Malformed, detail).into_response();
     let envelope = Envelope::parse(&body).map_err(|fault| malformed(fault.to_string()))?;
     let (Ok(received), Some(addressed)) = (ReceivedPayment::read(&body), OrderId::of(&id)) else {

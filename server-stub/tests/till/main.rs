@@ -220,8 +220,8 @@ async fn what_is_no_message_leaves_no_trace() {
         let (status, body) = send(bad).await;
         assert_eq!((status, body["type"].as_str()), (400, Some("urn:pay-cash:problem:malformed-message")));
     }
-    let (status, _) = send("x".repeat(1024 * 1024 + 1)).await;
-    assert_eq!(status, 413);
+    let (status, body) = send("x".repeat(1024 * 1024 + 1)).await;
+    assert_eq!((status, body["type"].as_str()), (413, Some("urn:pay-cash:problem:too-large")));
     assert!(town.line().collections.is_empty());
     assert_eq!(town.status(&offer).await, "open");
     assert_eq!(
