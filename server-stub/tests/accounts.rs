@@ -1,0 +1,251 @@
+//! Instruments, funds and autoclose: BI1 to BI4, LU1, AC1, and the sandbox bank's public numbers.
+
+mod common;
+
+use common::actor::{ACCOUNT, Actor};
+use common::{World, money, value};
+use protocol::message::autoclose::AutocloseResponse;
+use protocol::message::binding::{BindAnswer, BindResponse, CHALLENGE_TYPE};
+use protocol::outcome::{Problem, ResponseCode};
+use protocol::template::Numbered;
+use protocol::value::{Bytes, YesNo};
+
+fn status(reply: &BindResponse) -> Option<&str> {
+    reply.status.as_ref().map(|status| status.as_str())
+}
+
+async fn an_account_that_waits_for_a_pre_note(mut world: World) {
+    let mut brian = world.registered("customer", "brianb").await;
+    let reply = world.bind(&mut brian, "059013218175001", "dda", "load,unload").await;
+    assert_eq!(status(&reply), Some("pending-pre-note"));
+    assert_eq!(world.move_funds(&mut brian, "usd 1.00").await.problem, Some(Problem::INSTRUMENT_DISABLED));
+    world.pass_secs(10);
+    assert_eq!(world.move_funds(&mut brian, "usd 1.00").await.balance, Some(money("usd 1.00")));
+}
+
+async fn an_account_whose_loads_are_on_hold(mut world: World) {
+    let mut brian = world.registered("customer", "brianb").await;
+    world.bind(&mut brian, "059013218175002", "dda", "load,unload").await;
+    let reply = world.move_funds(&mut brian, "usd 80.00").await;
+    assert_eq!((reply.balance, reply.on_hold), (Some(money("usd 0.00")), Some(money("usd 80.00"))));
+    assert_eq!(world.move_funds(&mut brian, "usd -1.00").await.problem, Some(Problem::FUNDS_INSUFFICIENT));
+    world.pass_secs(9);
+    assert_eq!(world.server.sweep(world.now).await, Ok(0));
+    world.pass_secs(1);
+    let reply = world.move_funds(&mut brian, "usd 5.00").await;
+    assert_eq!((reply.balance, reply.on_hold), (Some(money("usd 80.00")), Some(money("usd 5.00"))));
+    // Or nobody asks, and the sweep does it.
+    world.pass_secs(10);
+    assert_eq!(world.server.sweep(world.now).await, Ok(1));
+    assert_eq!(world.server.sweep(world.now).await, Ok(0));
+    assert_eq!(world.balance(&brian, "usd").await, "usd 85.00");
+}
+
+async fn cards_of_the_sandbox(mut world: World) {
+    let mut brian = world.registered("customer", "brianb").await;
+    let reply = world.bind(&mut brian, "4242424242424242", "credit-card", "charge,load,unload").await;
+    assert_eq!(reply.functions, Some(value("charge,load")));
+    assert_eq!(world.move_funds(&mut brian, "usd 10.00").await.balance, Some(money("usd 10.00")));
+    assert_eq!(world.move_funds(&mut brian, "usd -1.00").await.problem, Some(Problem::FUNCTION_DISABLED));
+    let reply = world.bind(&mut brian, "4000000000000002", "credit-card", "load").await;
+    assert_eq!((reply.response_code, reply.problem), (ResponseCode::Failure, Some(Problem::INSTRUMENT_DECLINED)));
+    world.bind(&mut brian, "4000000000009995", "credit-card", "load").await;
+    assert_eq!(world.move_funds(&mut brian, "usd 10.00").await.problem, Some(Problem::INSTRUMENT_DECLINED));
+    let reply = world.bind(&mut brian, "4242424242424241", "credit-card", "load").await;
+    assert_eq!(reply.problem, Some(Problem::INSTRUMENT_DECLINED));
+    let reply = world.bind(&mut brian, "4242424242424242", "credit-card", "unload").await;
+    assert_eq!(reply.problem, Some(Problem::FUNCTION_DISABLED));
+}
+
+async fn the_limits_of_an_instrument(mut world: World) {
+    let mut brian = world.registered("customer", "brianb").await;
+    world.bind(&mut brian, ACCOUNT, "dda", "load,unload").await;
+    assert_eq!(world.move_funds(&mut brian, "usd 1000.01").await.problem, Some(Problem::LIMIT_EXCEEDED));
+    for _ in 0..5 {
+        assert_eq!(world.move_funds(&mut brian, "usd 1000.00").await.problem, None);
+        world.pass_secs(3_600);
+    }
+    assert_eq!(world.move_funds(&mut brian, "usd 0.01").await.problem, Some(Problem::LIMIT_EXCEEDED));
+    // Unloading does not count, and gives no room either.
+    assert_eq!(world.move_funds(&mut brian, "usd -900.00").await.problem, None);
+    assert_eq!(world.move_funds(&mut brian, "usd 0.01").await.problem, Some(Problem::LIMIT_EXCEEDED));
+    // A day after the first load its thousand is free again.
+    world.pass_secs(19 * 3_600);
+    world.pass_millis(1);
+    assert_eq!(world.move_funds(&mut brian, "usd 1000.00").await.problem, None);
+    assert_eq!(world.move_funds(&mut brian, "usd 0.01").await.problem, Some(Problem::LIMIT_EXCEEDED));
+    assert_eq!(world.balance(&brian, "usd").await, "usd 5100.00");
+}
+
+async fn what_is_not_an_instrument(mut world: World) {
+    let mut brian = world.customer("brianb", "usd 10.00").await;
+    let real = brian.instrument.clone();
+    for (label, other) in [("instrument-number", "059013218175655"), ("instrument-salt", "AAAAAAAAAAA=")] {
+        brian.instrument.0.insert(label.to_owned(), other.to_owned());
+        assert_eq!(world.move_funds(&mut brian, "usd 1.00").await.problem, Some(Problem::INSTRUMENT_UNKNOWN));
+        brian.instrument = real.clone();
+    }
+    assert_eq!(world.move_funds(&mut brian, "chf 1.00").await.problem, Some(Problem::CURRENCY_UNSUPPORTED));
+    assert_eq!(world.move_funds(&mut brian, "usd 0.00").await.problem, Some(Problem::FORM));
+    // Another persona cannot use the binding, whatever it knows of it.
+    let mut other = world.registered("merchant", "acme").await;
+    other.instrument = real;
+    assert_eq!(world.move_funds(&mut other, "usd 1.00").await.problem, Some(Problem::INSTRUMENT_UNKNOWN));
+}
+
+async fn binding_anew_replaces_the_salt(mut world: World) {
+    let mut brian = world.customer("brianb", "usd 10.00").await;
+    let old = brian.instrument.clone();
+    let mut body = brian.binding(world.now, ACCOUNT, "dda", "load,unload");
+    body.salt = Bytes::of(vec![5; 16]).expect("a salt");
+    let reply = world.ask(&mut brian, &body).await;
+    brian.keep(&reply);
+    assert_eq!(world.move_funds(&mut brian, "usd 1.00").await.problem, None);
+    brian.instrument = old;
+    assert_eq!(world.move_funds(&mut brian, "usd 1.00").await.problem, Some(Problem::INSTRUMENT_UNKNOWN));
+}
+
+async fn other_currencies_have_containers_of_their_own(mut world: World) {
+    let mut brian = world.customer("brianb", "usd 10.00").await;
+    assert_eq!(world.move_funds(&mut brian, "jpy 1000").await.balance, Some(money("jpy 1000")));
+    assert_eq!(world.move_funds(&mut brian, "jpy 1001").await.problem, Some(Problem::LIMIT_EXCEEDED));
+    assert_eq!(world.move_funds(&mut brian, "kwd 999.999").await.balance, Some(money("kwd 999.999")));
+    assert_eq!(world.balance(&brian, "usd").await, "usd 10.00");
+}
+
+/// BI1 of the card whose issuer asks; yields the challenge's name.
+async fn challenged(world: &mut World, brian: &mut Actor) -> String {
+    let body = brian.binding(world.now, "4000000000003220", "credit-card", "load");
+    let sent = world.seal(brian, &body);
+    let reply = world.send(&sent.text).await;
+    let read = sent.read_reply_of::<BindResponse>(reply.as_bytes(), &[CHALLENGE_TYPE]);
+    let (reply, _) = read.expect("a challenge");
+    assert_eq!((reply.response_code, reply.problem), (ResponseCode::Retry, Some(Problem::CHALLENGE_REQUIRED)));
+    assert_eq!(reply.questions.0[0].as_str(), "Mother's maiden name");
+    reply.challenge.expect("a name").into_string()
+}
+
+async fn answer(world: &mut World, brian: &mut Actor, challenge: &str, answer: &str) -> BindResponse {
+    let body = BindAnswer {
+        server_date: world.now,
+        swversion: value("1.0ref"),
+        challenge: value(challenge),
+        answers: Numbered(vec![value(answer)]),
+        key: brian.key_name(),
+        signature: None,
+    };
+    let sent = world.seal(brian, &body);
+    let reply = world.send(&sent.text).await;
+    assert_eq!(world.send(&sent.text).await, reply, "resending is not another try");
+    let types = [CHALLENGE_TYPE, "bind-instrument-response"];
+    sent.read_reply_of::<BindResponse>(reply.as_bytes(), &types).expect("a reply").0
+}
+
+async fn the_right_answer_binds(mut world: World) {
+    let mut brian = world.registered("customer", "brianb").await;
+    let challenge = challenged(&mut world, &mut brian).await;
+    assert_eq!(challenged(&mut world, &mut brian).await, challenge, "asked again, the question stands");
+    assert_eq!(answer(&mut world, &mut brian, &challenge, "Jones").await.problem, Some(Problem::CHALLENGE_REQUIRED));
+    let reply = answer(&mut world, &mut brian, &challenge, "sMITH").await;
+    assert_eq!(status(&reply), Some("enabled"));
+    brian.keep(&reply);
+    assert_eq!(world.move_funds(&mut brian, "usd 10.00").await.balance, Some(money("usd 10.00")));
+    let reply = answer(&mut world, &mut brian, &challenge, "Smith").await;
+    assert_eq!(reply.problem, Some(Problem::INSTRUMENT_UNKNOWN), "it was answered");
+}
+
+async fn three_wrong_answers_decline(mut world: World) {
+    let mut brian = world.registered("customer", "brianb").await;
+    let challenge = challenged(&mut world, &mut brian).await;
+    for expected in [Problem::CHALLENGE_REQUIRED, Problem::CHALLENGE_REQUIRED, Problem::INSTRUMENT_DECLINED] {
+        assert_eq!(answer(&mut world, &mut brian, &challenge, "Jones").await.problem, Some(expected));
+    }
+    let reply = answer(&mut world, &mut brian, &challenge, "Smith").await;
+    assert_eq!(reply.problem, Some(Problem::INSTRUMENT_DECLINED));
+    let reply = world.bind(&mut brian, "4000000000003220", "credit-card", "load").await;
+    assert_eq!(reply.problem, Some(Problem::INSTRUMENT_DECLINED), "binding anew gives no new tries");
+    world.pass_secs(24 * 3_600 + 1);
+    challenged(&mut world, &mut brian).await;
+}
+
+async fn autoclosing(world: &mut World, brian: &mut Actor, passphrase: &str) -> AutocloseResponse {
+    let body = brian.autoclosing(world.now, passphrase);
+    world.ask(brian, &body).await
+}
+
+/// Someone whose account takes the cash back, with money in the container, in a session and on hold.
+async fn rich(world: &mut World) -> Actor {
+    let mut brian = world.registered("customer", "brianb").await;
+    world.bind(&mut brian, "059013218175002", "dda", "load,unload").await;
+    world.move_funds(&mut brian, "usd 7.00").await;
+    let mut body = brian.binding(world.now, ACCOUNT, "dda", "load,unload");
+    (body.autoclose, body.autoclose_passphrase) = (Some(YesNo(true)), Some(value("badnews")));
+    let reply = world.ask(&mut brian, &body).await;
+    brian.keep(&reply);
+    world.move_funds(&mut brian, "usd 100.00").await;
+    world.move_funds(&mut brian, "jpy 500").await;
+    world.open(&mut brian, "usd 70.00", 120, 25).await;
+    brian
+}
+
+async fn the_passphrase_closes_the_persona(mut world: World) {
+    let mut brian = rich(&mut world).await;
+    let body = brian.autoclosing(world.now, "badnews");
+    let sent = world.seal(&mut brian, &body);
+    let reply = world.send(&sent.text).await;
+    let read: AutocloseResponse = sent.read_reply(reply.as_bytes()).expect("a reply");
+    assert_eq!((read.response_code, read.amount), (ResponseCode::Success, Some(money("usd 100.00"))));
+    assert_eq!(world.send(&sent.text).await, reply);
+    assert_eq!(world.balance(&brian, "usd").await, "usd 0.00");
+    assert_eq!(world.balance(&brian, "jpy").await, "jpy 0");
+    assert_eq!(world.move_funds(&mut brian, "usd 1.00").await.problem, Some(Problem::PERSONA_CLOSED));
+    assert_eq!(autoclosing(&mut world, &mut brian, "badnews").await.problem, Some(Problem::PERSONA_CLOSED));
+    // What was on hold went back too: nothing clears later.
+    world.pass_secs(60);
+    assert_eq!(world.server.sweep(world.now).await, Ok(0));
+}
+
+async fn wrong_passphrases_and_unknown_personas_look_alike(mut world: World) {
+    let mut brian = rich(&mut world).await;
+    let mut nobody = Actor { id: Some(value("zz-66")), ..brian.clone() };
+    for n in 0..7 {
+        let ours = autoclosing(&mut world, &mut brian, "badmews").await;
+        let theirs = autoclosing(&mut world, &mut nobody, "badnews").await;
+        assert_eq!(ours, theirs, "try {n}");
+        let expected = if n < 5 { Problem::PERSONA_UNKNOWN } else { Problem::SERVICE_DISABLED };
+        assert_eq!(ours.problem, Some(expected), "try {n}");
+    }
+    // The right one does not help while the door is closed, and works a day later.
+    assert_eq!(autoclosing(&mut world, &mut brian, "badnews").await.problem, Some(Problem::SERVICE_DISABLED));
+    world.pass_secs(24 * 3_600);
+    assert_eq!(autoclosing(&mut world, &mut brian, "badnews").await.problem, Some(Problem::SERVICE_DISABLED));
+    world.pass_secs(1);
+    assert_eq!(autoclosing(&mut world, &mut brian, "badnews").await.response_code, ResponseCode::Success);
+}
+
+async fn autoclose_needs_an_instrument_that_takes_money(mut world: World) {
+    let mut brian = world.customer("brianb", "usd 10.00").await;
+    let reply = autoclosing(&mut world, &mut brian, "badnews").await;
+    assert_eq!(reply.problem, Some(Problem::INSTRUMENT_UNKNOWN));
+    assert_eq!(world.balance(&brian, "usd").await, "usd 10.00");
+    let mut body = brian.binding(world.now, "4242424242424242", "credit-card", "load");
+    body.autoclose = Some(YesNo(true));
+    assert_eq!(world.refused(&mut brian, &body).await, Some(Problem::FORM), "without a passphrase");
+    body.autoclose_passphrase = Some(value("badnews"));
+    assert_eq!(world.refused(&mut brian, &body).await, Some(Problem::FUNCTION_DISABLED));
+}
+
+everywhere! {
+    an_account_that_waits_for_a_pre_note
+    an_account_whose_loads_are_on_hold
+    cards_of_the_sandbox
+    the_limits_of_an_instrument
+    what_is_not_an_instrument
+    binding_anew_replaces_the_salt
+    other_currencies_have_containers_of_their_own
+    the_right_answer_binds
+    three_wrong_answers_decline
+    the_passphrase_closes_the_persona
+    wrong_passphrases_and_unknown_personas_look_alike
+    autoclose_needs_an_instrument_that_takes_money
+}
