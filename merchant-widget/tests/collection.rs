@@ -272,6 +272,30 @@ fn a_batch_holds_one_currency_one_payment_an_order_and_255_payments() {
     assert_eq!(fitting(Vec::new()).0.len(), 0);
 }
 
+/// Whatever strangers seal into their CA1s, the CA2 that carries them can be sent.
+#[test]
+fn the_largest_batch_is_a_message() {
+    both(|mut stage| {
+        let order = stage.order("1.00", "Laces");
+        let template = stage.claim(&order, 65_535);
+        let claims: Vec<_> = (0..255)
+            .map(|n| {
+                let mut claim = template.clone();
+                claim.order.id = protocol::value::OrderId::of(&format!("{n:064}")).expect("an id");
+                claim.received.opaque = vec![0xFF; 2048];
+                claim
+            })
+            .collect();
+        let size = stage.underway(&claims).batch.ca2.len();
+        assert!(size <= protocol::envelope::MAX_MESSAGE_BYTES, "{size} bytes");
+
+        let mut long = template.received;
+        long.opaque = vec![0xFF; 2049];
+        let examined = examine(&long, &order.id, &stage.persona, Some(&order), None, stage.now);
+        assert!(matches!(examined, Examined::Answer(text) if problem(&text) == "form"));
+    });
+}
+
 #[test]
 fn payments_have_different_names() {
     let mut stage = Stage::of(Protocol::V2);

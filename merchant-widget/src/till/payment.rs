@@ -8,6 +8,7 @@
 //! | came before and was decided | the stored CA4 or `error`, the same bytes |
 //! | came before and is on its way | that of the one on its way |
 //! | speaks another protocol number than the offer | `protocol-unsupported` |
+//! | is longer than any payment | `form` |
 //! | names an order that is not there, or not the one of the address | `form` |
 //! | names another payee | `payee-mismatch` |
 //! | names another currency | `amount-mismatch` |
@@ -25,6 +26,12 @@ use protocol::outcome::Problem;
 use protocol::value::{Lines, OrderId, to_base64};
 
 use super::record::{CollectionLog, LogStatus, Order, Persona, Status};
+
+/// The longest CA1 that is kept and handed on. A wallet's own have about 600 bytes; what the protocol allows beyond that
+/// (a message of 1 MiB) would let anyone who knows an order's id fill the till's disk.
+pub const MAX_CA1_BYTES: usize = 8 * 1024;
+/// The longest sealed part that is handed on. A wallet's own have about 150 bytes; 255 of these still fit into one CA2.
+const MAX_OPAQUE_BYTES: usize = 2 * 1024;
 
 /// What is to be done with a CA1.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -115,6 +122,9 @@ fn refusal(
     if received.protocol != persona.protocol {
         let message = "This shop speaks another version of the protocol.";
         return Some(Refusal::new(Problem::PROTOCOL_UNSUPPORTED, message));
+    }
+    if received.opaque.len() > MAX_OPAQUE_BYTES {
+        return Some(Refusal::new(Problem::FORM, "The payment is longer than any payment."));
     }
     let payment = &received.payment;
     let Some(order) = order.filter(|order| order.id == payment.order_id && order.id == *addressed) else {

@@ -119,6 +119,8 @@ impl Page {
             "open" | "paid" | "failed" | "cancelled" | "expired" => status,
             _ => "unknown",
         };
+        // Who may have paid is not asked to pay again.
+        let offered = key != "pending" && (known == "open" || known == "failed");
         let body = html! {
             h1 { (self.text(key)) }
             p { (self.text(&format!("{key}-text"))) }
@@ -131,7 +133,7 @@ impl Page {
                 dt class="total" { (self.text("total")) } dd class="total" { (self.0.dollars(SUM)) }
             }
             p {
-                @if known == "open" { a href={ "/checkout/" (reference) } { (self.text("again")) } " · " }
+                @if offered { a href={ "/checkout/" (reference) } { (self.text("again")) } " · " }
                 a href="/" { (self.text("home")) }
             }
         };

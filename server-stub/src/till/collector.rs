@@ -79,7 +79,9 @@ impl Collector {
         let protocol = incoming.received.protocol;
         let (sender, answer) = oneshot::channel();
         self.waiting().entry(name_of(&incoming.received)).or_default().push(sender);
-        if self.queue.try_send(incoming).is_err() {
+        if let Err(full) = self.queue.try_send(incoming) {
+            // Whoever else waits for this CA1 asks again as well: nobody is left behind in the list.
+            self.tell(&name_of(&full.into_inner().received), None);
             return Ok(undecided(protocol));
         }
         let answer = timeout(WALLET_PATIENCE, answer).await;

@@ -50,6 +50,8 @@ kinds! {
     BadExpiry = "expires-minutes", UNPROCESSABLE_ENTITY, "The order cannot live that long";
     /// Too late, or too early.
     NotCancellable = "not-cancellable", CONFLICT, "The order cannot be taken back";
+    /// Something else happened to the order at the same moment.
+    Overtaken = "overtaken", CONFLICT, "The order was changed meanwhile";
     /// Our own fault.
     Internal = "internal", INTERNAL_SERVER_ERROR, "The till has a problem";
 }
@@ -85,6 +87,9 @@ impl IntoResponse for Problem {
 impl From<StoreFault> for Problem {
     /// The cause is for the log, not for the caller.
     fn from(fault: StoreFault) -> Self {
+        if matches!(fault, StoreFault::Conflict) {
+            return Self::new(Kind::Overtaken, "Ask again.");
+        }
         tracing::error!("{fault}");
         Self::new(Kind::Internal, "Try again later.")
     }

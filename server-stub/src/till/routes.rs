@@ -18,7 +18,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use merchant_widget::till::order::{Links, cancel, place};
-use merchant_widget::till::payment::not_of_its_form;
+use merchant_widget::till::payment::{MAX_CA1_BYTES, not_of_its_form};
 use merchant_widget::till::record::{Flag, Order, Reference};
 use protocol::collect::ReceivedPayment;
 use protocol::date::Date;
@@ -182,7 +182,8 @@ async fn pay(
     let body = body.map_err(|fault| unread(fault.status(), fault.body_text()).into_response())?;
     let malformed = |detail: String| Problem::new(Kind::Malformed, detail).into_response();
     let envelope = Envelope::parse(&body).map_err(|fault| malformed(fault.to_string()))?;
-    let (Ok(received), Some(addressed)) = (ReceivedPayment::read(&body), OrderId::of(&id)) else {
+    let read = (ReceivedPayment::read(&body), OrderId::of(&id), body.len() <= MAX_CA1_BYTES);
+    let (Ok(received), Some(addressed), true) = read else {
         return Ok(message(not_of_its_form(envelope.protocol)));
     };
     let text = String::from_utf8_lossy(&body).into_owned();
