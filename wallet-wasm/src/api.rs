@@ -57,4 +57,13 @@ impl Wallet {
         self.inner.resume().await?;
         Ok(())
     }
+
+    /// In how many minutes [`Wallet::resume`] has something to do; nothing if it has not.
+    ///
+    /// # Errors
+    /// The store failed.
+    #[wasm_bindgen(js_name = wakeInMinutes)]
+    pub async fn wake_in_minutes(&self) -> Result<Option<f64>, JsError> {
+        Ok(self.inner.wake_in_minutes().await?.map(f64::from))
+    }
 }

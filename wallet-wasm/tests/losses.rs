@@ -197,6 +197,34 @@ fn a_session_that_ends_by_itself_is_closed_by_the_next_resume() {
 }
 
 #[test]
+fn a_session_whose_last_use_is_spent_returns_what_is_left() {
+    both(async |protocol| {
+        let (sim, store) = (Sim::new(protocol), MemoryStore::new());
+        let (wallet, instrument) = bound(&sim, &store).await;
+        wallet.load(load(&instrument, "100.00")).await.expect("a load");
+        let one_use = wallet_messages::OpenSession { uses: 1, ..session("70.00") };
+        wallet.open_session(one_use).await.expect("a session");
+        let request = ask(&wallet, &sim, "order-1", "usd 42.50").await.expect("an approval");
+        wallet.approve(&request).await.expect("a payment");
+        assert_eq!(home(&wallet).await.sessions[0].state, SessionState::UsedUp);
+        wallet.resume().await.expect("an open wallet");
+        let home = home(&wallet).await;
+        assert_eq!((home.balance, home.sessions.len()), (usd(5750), 0));
+        assert!(home.activity.iter().all(|entry| entry.state == ActivityState::Done), "{:?}", home.activity);
+        sim.assert_in_step(&wallet).await;
+
+        // Told by a later balance before it is noticed, it is not added twice.
+        let one_use = wallet_messages::OpenSession { uses: 1, ..session("20.00") };
+        wallet.open_session(one_use).await.expect("a session");
+        let request = ask(&wallet, &sim, "order-2", "usd 5.00").await.expect("an approval");
+        wallet.approve(&request).await.expect("a payment");
+        wallet.load(load(&instrument, "1.00")).await.expect("a load");
+        wallet.resume().await.expect("an open wallet");
+        sim.assert_in_step(&wallet).await;
+    });
+}
+
+#[test]
 fn a_clock_that_is_off_is_set_right_and_the_message_made_anew() {
     both(async |protocol| {
         let (sim, store) = (Sim::new(protocol), MemoryStore::new());

@@ -43,9 +43,10 @@ function wallet() {
 
 async function open() {
   const [stored] = await Promise.all([chrome.storage.session.get([VAULT, RUN]), init()]);
-  const run = stored[RUN] ?? crypto.randomUUID();
-  if (stored[RUN] === undefined) await chrome.storage.session.set({ [RUN]: run });
-  const opened = await Wallet.open(host, run, stored[VAULT]);
+  const { [VAULT]: key, [RUN]: known } = /** @type {Record<string, string | undefined>} */ (stored);
+  const run = known ?? crypto.randomUUID();
+  if (known === undefined) await chrome.storage.session.set({ [RUN]: run });
+  const opened = await Wallet.open(host, run, key);
   void resume(opened);
   return opened;
 }

@@ -47,6 +47,8 @@ pub struct Session {
     pub shared: bool,
     /// The server said of a payment that the session is over: nothing more is paid from it.
     pub gone: bool,
+    /// When its last use was spent, by the server's clock.
+    pub used_up_at: Option<Date>,
     /// Set when its remainder is known to be back in the container.
     pub over: Option<SessionEnd>,
 }
@@ -94,6 +96,15 @@ impl Session {
     /// When it ends, by the server's clock.
     pub fn ends_at(&self) -> Date {
         self.opened_at.plus_secs(i64::from(self.lifetime_minutes) * 60)
+    }
+
+    /// When what was left of it returned to the container, by the server's clock; nothing if that is not known.
+    pub fn ended_at(&self) -> Option<Date> {
+        match self.end(Date::from_millis(i64::MAX)) {
+            Some(SessionEnd::UsedUp) => self.used_up_at,
+            Some(SessionEnd::Expired) if !self.gone => Some(self.ends_at()),
+            _ => None,
+        }
     }
 
     /// How it ended, if it did, at a time of the server's clock.

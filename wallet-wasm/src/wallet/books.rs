@@ -118,6 +118,13 @@ impl Books {
         }
     }
 
+    /// Whether anything waits for an answer of server or merchant.
+    pub fn waits(&self) -> bool {
+        let Self { registrations, bindings, payments, funds, openings, closings, .. } = self;
+        let conversations = [registrations.len(), funds.len(), openings.len(), closings.len(), payments.len()];
+        conversations.iter().any(|count| *count > 0) || bindings.iter().any(|held| held.record.challenge.is_none())
+    }
+
     /// The server's clock at our time `now`.
     pub fn server_time(&self, now: Date) -> Date {
         self.application.as_ref().map_or(now, |held| held.record.server_time(now))

@@ -18,7 +18,7 @@ use super::payment::{Verdict, settle_payment};
 use super::step::{Begun, Desk, Env, Settled, answer, software};
 use super::view::{fee_view, money_view};
 use crate::fault::WalletFault;
-use crate::record::log::ClosingLog;
+use crate::record::log::{Answer, ClosingLog};
 use crate::record::pending::{Common, PendingClosing, PendingPayment};
 use crate::record::{Field, Held, RecordChanges as _, Session, SessionEnd, Stored as _};
 use crate::vault::VaultFault;
@@ -134,8 +134,10 @@ impl Conversation for PendingClosing {
 impl PendingClosing {
     /// Record 267.
     fn log_amount(&self, reply: &CloseSessionResponse, amount: Money, changes: &mut ChangeSet) {
+        let answer = answer(&self.common, &reply.outcome(), reply.swseverity.as_ref(), reply.swmessage.as_ref());
+        let problem = answer.problem.clone().filter(|_| !Self::knows(reply));
         changes.write(&ClosingLog {
-            answer: answer(&self.common, &reply.outcome(), reply.swseverity.as_ref(), reply.swmessage.as_ref()),
+            answer: Answer { problem, ..answer },
             persona: self.persona.clone(),
             session: self.session.clone(),
             amount,
@@ -146,10 +148,11 @@ impl PendingClosing {
 }
 
 /// What returned to the container when a session ended without telling us: what we know to be left, unless a balance that
-/// was told later holds it already.
+/// was told later holds it already, or may.
 fn remainder(books: &Books, session: &Session) -> Money {
     let told = books.container(session.opened.currency).as_of;
-    if told > session.ends_at() { Money::zero(session.opened.currency) } else { session.left(&books.payments) }
+    let untold = session.ended_at().is_some_and(|ended| told < ended);
+    if untold { session.left(&books.payments) } else { Money::zero(session.opened.currency) }
 }
 
 /// Settles what can be settled, and deletes the session once nothing needs its secrets (240 is deleted after CS2).

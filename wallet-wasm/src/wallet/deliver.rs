@@ -1,5 +1,7 @@
 //! Sending what is pending, and settling what comes back.
 
+use protocol::date::Date;
+use protocol::outcome::Problem;
 use protocol::store::Store;
 use wallet_messages::Paid;
 
@@ -17,8 +19,9 @@ use crate::record::pending::{
 use crate::record::{Held, Stored as _};
 use crate::world::World;
 use opening::Limits;
-use protocol::outcome::Problem;
 
+/// How long what waits for an answer is left alone.
+const RESEND_MINUTES: u32 = 1;
 /// How many other sessions a payment tries whose index somebody else has used.
 const OTHER_SESSIONS: usize = 3;
 
@@ -109,7 +112,7 @@ impl<S: Store, W: World> Wallet<S, W> {
         let Some(Held { record: pending, .. }) = held else { return Err(silence) };
         self.world.changed();
         let bytes = self.world.post(&pending.url_pay_to, &pending.original).await.ok_or(silence)?;
-        let step = |desk: &Desk, _: &mut Env<'_>| payment::settle(desk, key, pending.transaction, &bytes);
+        let step = |desk: &Desk, env: &mut Env<'_>| payment::settle(desk, key, pending.transaction, &bytes, env);
         let result = self.settle(step).await;
         self.world.changed();
         result
@@ -160,6 +163,22 @@ impl<S: Store, W: World> Wallet<S, W> {
         }
         self.resend::<PendingClosing>(&books.closings).await;
         Ok(())
+    }
+
+    /// In how many minutes there is something to send: again, or for a session that ends by then. Nothing while locked.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub async fn wake_in_minutes(&self) -> Result<Option<u32>, WalletFault> {
+        let books = self.books().await?;
+        if !self.is_open() {
+            return Ok(None);
+        }
+        let now = books.server_time(self.world.now());
+        let ends = books.sessions.iter().filter(|held| held.record.over.is_none()).map(|held| held.record.ends_at());
+        let until = |end: Date| (end.millis() - now.millis()).max(0) / 60_000 + 1;
+        let next = ends.map(until).min().map(|minutes| u32::try_from(minutes).unwrap_or(u32::MAX));
+        Ok(if books.waits() { Some(RESEND_MINUTES) } else { next })
     }
 
     async fn resend<C: Conversation>(&self, pending: &[Held<C>]) {

@@ -146,6 +146,7 @@ fn session(pending: &PendingOpening, desk: &Desk, reply: &OpenSessionResponse, e
         rates: reply.foreign_exchange.clone().unwrap_or_default(),
         shared: false,
         gone: false,
+        used_up_at: None,
         over: None,
     })
 }

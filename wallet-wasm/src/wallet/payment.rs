@@ -227,7 +227,13 @@ pub fn settle_payment(held: &Held<PendingPayment>, session: &Session, verdict: V
 ///
 /// # Errors
 /// The promise is gone: somebody else has settled it.
-pub fn settle(desk: &Desk, key: &str, transaction: u64, bytes: &[u8]) -> Result<Settled<Paid>, WalletFault> {
+pub fn settle(
+    desk: &Desk,
+    key: &str,
+    transaction: u64,
+    bytes: &[u8],
+    env: &Env<'_>,
+) -> Result<Settled<Paid>, WalletFault> {
     let held = find(&desk.books.payments, key).filter(|held| held.record.transaction == transaction);
     let held = held.ok_or(WalletFault::NoAnswer { heard: None, money: true })?;
     let session = find(&desk.books.sessions, &held.record.session).ok_or(VaultFault::Damaged)?;
@@ -235,7 +241,7 @@ pub fn settle(desk: &Desk, key: &str, transaction: u64, bytes: &[u8]) -> Result<
     let secrets = session.record.secrets(&desk.vault)?;
     match read_payer_receipt(bytes, session.record.protocol, &secrets, &payment) {
         Ok(receipt) if receipt.response_code == ResponseCode::Retry => Ok(waits(held, retry(&receipt))),
-        Ok(receipt) => Ok(settled(desk, held, session, &receipt, String::from_utf8_lossy(bytes).into_owned())),
+        Ok(receipt) => Ok(settled(desk, held, session, &receipt, bytes, env)),
         Err(PayerReceiptFault::Refused(error)) => Ok(waits(held, heard(&error))),
         Err(_) => {
             let result = Err(WalletFault::AnswerUnreadable { money: true });
@@ -265,13 +271,15 @@ fn settled(
     held: &Held<PendingPayment>,
     session: &Held<Session>,
     receipt: &PayerReceipt,
-    text: String,
+    bytes: &[u8],
+    env: &Env<'_>,
 ) -> Settled<Paid> {
+    let text = String::from_utf8_lossy(bytes).into_owned();
     let payment = &held.record;
     let others = desk.books.payments.iter().filter(|other| other.record.key() != payment.key());
     let others: Vec<_> = others.cloned().collect();
     let paid = receipt.amount.filter(|_| receipt.response_code == ResponseCode::Success);
-    let after = after(&session.record, payment, receipt, paid);
+    let after = after(&session.record, payment, receipt, paid, desk.server_date(env));
     let result = match paid {
         Some(_) => Ok(Paid { payment: payment_id(&payment.key()), left: money_view(after.left(&others)) }),
         None => Err(refusal(receipt)),
@@ -299,7 +307,13 @@ fn refusal(receipt: &PayerReceipt) -> WalletFault {
 
 /// Step 1732: the session after an authentic receipt. In 2.0 the receipt says what is left of the limits; in 1.0 it is
 /// reckoned.
-fn after(session: &Session, payment: &PendingPayment, receipt: &PayerReceipt, paid: Option<Money>) -> Session {
+fn after(
+    session: &Session,
+    payment: &PendingPayment,
+    receipt: &PayerReceipt,
+    paid: Option<Money>,
+    server_now: Date,
+) -> Session {
     let mut session = session.clone();
     let reckoned = session.confirmed.minor - paid.map_or(0, |charged| charged.minor);
     let told = receipt.session_balance.filter(|told| told.currency == session.confirmed.currency);
@@ -307,6 +321,9 @@ fn after(session: &Session, payment: &PendingPayment, receipt: &PayerReceipt, pa
     let reckoned = session.uses_confirmed.saturating_sub(u32::from(paid.is_some()));
     let told = receipt.uses_left.and_then(|count| u32::try_from(count.0).ok());
     session.uses_confirmed = told.map_or(reckoned, |told| told.min(session.uses_confirmed));
+    if session.uses_confirmed == 0 {
+        session.used_up_at.get_or_insert(server_now);
+    }
     if paid.is_none() {
         give_back(&mut session, payment, &problem(receipt));
     }

@@ -138,6 +138,7 @@ impl Bank {
             assert_eq!(request, message, "a transaction number stands for one message");
             return reply.clone();
         }
+        self.sweep();
         let kind = opened.kind().expect("a type").to_owned();
         let reply = match kind.as_str() {
             "registration" => self.register(&opened),
@@ -311,6 +312,17 @@ impl Bank {
         self.reply(opened, &response)
     }
 
+    /// What is left of sessions that are over returns to the container.
+    fn sweep(&mut self) {
+        for session in self.sessions.values_mut().filter(|session| !session.over) {
+            let expired = self.now > session.opened_at.plus_secs(session.minutes * 60);
+            if expired || session.paid.len() >= session.use_limit as usize {
+                session.over = true;
+                self.available = self.available.plus(session.left).expect("a sum");
+            }
+        }
+    }
+
     fn close(&mut self, opened: &OpenedRequest) -> String {
         let (body, mut problem): (CloseSession, _) = self.body(opened);
         let session = self.sessions.get_mut(&body.session_id.expect("one session")).expect("a session of ours");
@@ -344,6 +356,7 @@ impl Bank {
 
     /// A CA2 with one payment: its CA3.
     pub fn collect(&mut self, message: &str, merchant: &SessionSecrets, payee: &PersonaId) -> String {
+        self.sweep();
         let envelope = Envelope::parse(message.as_bytes()).expect("a well-formed CA2");
         let collection = Collection::read(&envelope).expect("a CA2").open(merchant).expect("an authentic CA2");
         let asked = collection.payments[0].clone();
@@ -352,7 +365,7 @@ impl Bank {
         let charge = collection.open_payment(0, &session.secrets).expect("an authentic payment");
         let fresh =
             Collected { payee: payee.clone(), order: asked.order_id.as_str().to_owned(), amount: charge, opaque };
-        let over = session.over || self.now > session.opened_at.plus_secs(session.minutes * 60);
+        let over = session.over;
         let problem = match session.paid.get(&asked.payer_index.get()) {
             Some(before) if before.opaque == fresh.opaque && before.order == fresh.order => None,
             Some(_) => Some(Problem::INDEX_USED),
