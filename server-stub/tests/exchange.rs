@@ -120,7 +120,9 @@ async fn registrations_are_resent_too(mut world: World) {
 
 async fn clocks_may_be_a_day_off(mut world: World) {
     let mut brian = world.customer("brianb", "usd 100.00").await;
-    for (seconds, millis, fits) in [(24 * 3_600, 0, true), (24 * 3_600, 1, false), (-24 * 3_600, 0, true), (-24 * 3_600, -1, false)] {
+    for (seconds, millis, fits) in
+        [(24 * 3_600, 0, true), (24 * 3_600, 1, false), (-24 * 3_600, 0, true), (-24 * 3_600, -1, false)]
+    {
         let theirs = protocol::date::Date::from_millis(world.now.millis() + seconds * 1_000 + millis);
         let body = brian.funds(theirs, "usd 1.00");
         let reply = world.ask(&mut brian, &body).await;

@@ -7,6 +7,7 @@ pub mod payment;
 
 use std::sync::Arc;
 
+use protocol::Protocol;
 use protocol::date::Date;
 use protocol::envelope::Envelope;
 use protocol::exchange::{SentRequest, seal};
@@ -16,7 +17,6 @@ use protocol::money::Money;
 use protocol::outcome::Problem;
 use protocol::template::Record;
 use protocol::value::{Reading, ServerKeyName, Value, from_base64};
-use protocol::Protocol;
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
 use server_stub::bank::Sandbox;

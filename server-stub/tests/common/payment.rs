@@ -1,9 +1,9 @@
 //! Payments: what a wallet promises, what a till collects.
 
-use protocol::collect::{ReceivedPayment, Receipts, read_payer_receipt, write_collection, write_payer_receipt, write_payment};
-use protocol::message::payment::{
-    BatchHead, COLLECTION_TYPE, Collected, PAYMENT_TYPE, PayerReceipt, Payment,
+use protocol::collect::{
+    Receipts, ReceivedPayment, read_payer_receipt, write_collection, write_payer_receipt, write_payment,
 };
+use protocol::message::payment::{BatchHead, COLLECTION_TYPE, Collected, PAYMENT_TYPE, PayerReceipt, Payment};
 use protocol::money::Money;
 use protocol::offer::note_hash;
 use protocol::outcome::Problem;
@@ -109,7 +109,12 @@ impl World {
     }
 
     /// Promises and collects one payment, and yields what the payer is told.
-    pub async fn pay(&mut self, payer: &mut OpenedSession, merchant: &mut OpenedSession, deal: &Deal<'_>) -> PayerReceipt {
+    pub async fn pay(
+        &mut self,
+        payer: &mut OpenedSession,
+        merchant: &mut OpenedSession,
+        deal: &Deal<'_>,
+    ) -> PayerReceipt {
         let promise = self.promise(payer, deal);
         let receipts = self.collect(merchant, std::slice::from_ref(&promise)).await;
         self.payer_receipt(&promise, &receipts, 0)

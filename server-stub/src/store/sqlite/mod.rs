@@ -20,7 +20,7 @@ use rusqlite::{Connection, OpenFlags};
 
 use self::committer::Committer;
 use super::record::{Attempts, InstrumentId, LogKey, Session, Transaction};
-use super::{ChangeSet, Collected, CommitError, Logged, PersonaFile, Store, StoreError};
+use super::{Change, ChangeSet, Collected, CommitError, Logged, PersonaFile, Store, StoreError};
 
 /// The file in the data directory.
 pub const FILE: &str = "books.sqlite";
@@ -119,6 +119,12 @@ impl Store for SqliteStore {
     }
 
     async fn commit(&self, set: ChangeSet) -> Result<(), CommitError> {
+        for change in &set.changes {
+            if let Change::Open(session) = change {
+                // Numbers that did not come from us (an import, a test) are not given again.
+                self.last_session.fetch_max(session.id.number(), Ordering::Relaxed);
+            }
+        }
         self.committer.commit(set).await
     }
 }

@@ -1,0 +1,206 @@
+//! The server over HTTP, without a socket; and what it says when its database fails.
+
+mod common;
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use axum::body::{Body, to_bytes};
+use axum::http::{Request, StatusCode, header};
+use axum::response::Response;
+use common::actor::Actor;
+use common::{Kind, World, error_of, server};
+use protocol::Protocol;
+use protocol::date::Date;
+use protocol::envelope::MAX_MESSAGE_BYTES;
+use protocol::keys::Published;
+use protocol::message::registration::RegistrationResponse;
+use protocol::message::report::MessageReport;
+use protocol::money::Currency;
+use protocol::outcome::{Problem, ResponseCode};
+use protocol::persona::PersonaId;
+use protocol::value::{Index, SessionId};
+use server_stub::http::{now, router};
+use server_stub::server::Config;
+use server_stub::store::record::{Attempts, InstrumentId, LogKey, Session, Transaction};
+use server_stub::store::{ChangeSet, Collected, CommitError, Logged, MemoryStore, PersonaFile, Store, StoreError};
+use tower::ServiceExt as _;
+
+async fn ask(world: &World, request: Request<Body>) -> Response {
+    router(world.server.clone()).oneshot(request).await.expect("an answer")
+}
+
+fn post(body: impl Into<Body>) -> Request<Body> {
+    Request::post("/cybercash").header(header::ORIGIN, "https://shop.example").body(body.into()).expect("a request")
+}
+
+fn header_of<'a>(response: &'a Response, name: &str) -> &'a str {
+    response.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+}
+
+async fn text(response: Response) -> String {
+    let bytes = to_bytes(response.into_body(), 2 * MAX_MESSAGE_BYTES).await.expect("a body");
+    String::from_utf8(bytes.to_vec()).expect("text")
+}
+
+#[tokio::test]
+async fn a_message_goes_in_and_one_comes_out() {
+    let mut world = World::new(Protocol::V2, Kind::Memory);
+    world.now = now();
+    let mut actor = Actor::new(Protocol::V2, "customer", "brianb");
+    let body = actor.registration(world.now);
+    let sent = world.seal(&mut actor, &body);
+    let response = ask(&world, post(sent.text.clone())).await;
+    assert_eq!(response.status(), StatusCode::OK);
+    assert_eq!(header_of(&response, "content-type"), "application/cybercash");
+    assert_eq!(header_of(&response, "access-control-allow-origin"), "*");
+    let reply: RegistrationResponse = sent.read_reply(text(response).await.as_bytes()).expect("a reply");
+    assert_eq!(reply.response_code, ResponseCode::Success);
+}
+
+#[tokio::test]
+async fn a_report_is_answered_by_nothing() {
+    let mut world = World::new(Protocol::V2, Kind::Memory);
+    let mut actor = Actor::new(Protocol::V2, "customer", "brianb");
+    let body = MessageReport {
+        server_date: world.now,
+        swversion: common::value("1.0ref"),
+        problem: Problem::FORM,
+        diagnosis: None,
+        received: None,
+    };
+    let sent = world.seal(&mut actor, &body);
+    let response = ask(&world, post(sent.text)).await;
+    assert_eq!(response.status(), StatusCode::NO_CONTENT);
+    assert_eq!(text(response).await, "");
+}
+
+#[tokio::test]
+async fn what_is_no_message_is_a_bad_request() {
+    let mut world = World::new(Protocol::V2, Kind::Memory);
+    let mut actor = Actor::new(Protocol::V2, "customer", "brianb");
+    let body = actor.registration(world.now);
+    let sent = world.seal(&mut actor, &body).text;
+    let damaged = sent.replace("transaction: 1001", "transaction: 1002");
+    for body in [String::new(), "hello".to_owned(), damaged, format!("{sent}x")] {
+        let response = ask(&world, post(body)).await;
+        assert_eq!(response.status(), StatusCode::BAD_REQUEST);
+        assert_eq!(header_of(&response, "content-type"), "application/problem+json");
+        assert!(text(response).await.contains("\"status\":400"));
+    }
+    assert_eq!(world.store.taken(&[common::value("brianb-40")]).await, Ok(HashSet::new()));
+}
+
+#[tokio::test]
+async fn what_is_too_large_is_not_read() {
+    let world = World::new(Protocol::V2, Kind::Memory);
+    for (bytes, status) in
+        [(MAX_MESSAGE_BYTES, StatusCode::BAD_REQUEST), (MAX_MESSAGE_BYTES + 1, StatusCode::PAYLOAD_TOO_LARGE)]
+    {
+        let response = ask(&world, post(vec![b'x'; bytes])).await;
+        assert_eq!(response.status(), status);
+        assert_eq!(header_of(&response, "access-control-allow-origin"), "*");
+    }
+}
+
+#[tokio::test]
+async fn keys_health_and_preflight() {
+    let world = World::new(Protocol::V2, Kind::Memory);
+    let get = |path: &str| Request::get(path).body(Body::empty()).expect("a request");
+    let response = ask(&world, get("/cybercash/keys")).await;
+    let published: Published = serde_json::from_str(&text(response).await).expect("keys");
+    assert_eq!(published, world.server.published());
+    assert_eq!(published.protocols, ["2.0", "1.0"]);
+    assert_eq!(published.keys.len(), 2);
+    assert_eq!(ask(&world, get("/healthz")).await.status(), StatusCode::OK);
+    assert_eq!(ask(&world, get("/cybercash")).await.status(), StatusCode::METHOD_NOT_ALLOWED);
+    let preflight = Request::options("/cybercash")
+        .header(header::ORIGIN, "https://shop.example")
+        .header("access-control-request-method", "POST")
+        .header("access-control-request-headers", "content-type")
+        .header("access-control-request-private-network", "true")
+        .body(Body::empty())
+        .expect("a request");
+    let response = ask(&world, preflight).await;
+    assert_eq!(response.status(), StatusCode::OK);
+    assert_eq!(header_of(&response, "access-control-allow-headers"), "content-type");
+    assert_eq!(header_of(&response, "access-control-allow-private-network"), "true");
+    assert_eq!(header_of(&response, "access-control-allow-credentials"), "");
+}
+
+/// A store whose commits fail in a way of the test's choice.
+struct Failing(MemoryStore, CommitError);
+
+#[async_trait]
+impl Store for Failing {
+    async fn persona(&self, id: &PersonaId) -> Result<Option<PersonaFile>, StoreError> {
+        self.0.persona(id).await
+    }
+
+    async fn taken(&self, ids: &[PersonaId]) -> Result<HashSet<PersonaId>, StoreError> {
+        self.0.taken(ids).await
+    }
+
+    async fn logged(&self, key: &LogKey) -> Result<Option<Logged>, StoreError> {
+        self.0.logged(key).await
+    }
+
+    async fn sessions(&self, ids: &[SessionId]) -> Result<HashMap<u64, Session>, StoreError> {
+        self.0.sessions(ids).await
+    }
+
+    async fn collected(&self, keys: &[(SessionId, Index)]) -> Result<Collected, StoreError> {
+        self.0.collected(keys).await
+    }
+
+    async fn history(&self, session: &SessionId, limit: usize) -> Result<Vec<Transaction>, StoreError> {
+        self.0.history(session, limit).await
+    }
+
+    async fn loaded_since(
+        &self,
+        persona: &PersonaId,
+        instrument: InstrumentId,
+        currency: Currency,
+        since: Date,
+    ) -> Result<i64, StoreError> {
+        self.0.loaded_since(persona, instrument, currency, since).await
+    }
+
+    async fn attempts(&self, id: &PersonaId) -> Result<Option<Attempts>, StoreError> {
+        self.0.attempts(id).await
+    }
+
+    async fn due(&self, now: Date, limit: usize) -> Result<Vec<PersonaId>, StoreError> {
+        self.0.due(now, limit).await
+    }
+
+    async fn new_session_id(&self) -> Result<SessionId, StoreError> {
+        self.0.new_session_id().await
+    }
+
+    async fn commit(&self, _: ChangeSet) -> Result<(), CommitError> {
+        Err(self.1.clone())
+    }
+}
+
+#[tokio::test]
+async fn a_message_that_cannot_be_stored_is_not_acknowledged() {
+    let conflict = server_stub::store::Conflict::LogKeyUsed;
+    for (error, problem) in [
+        (CommitError::Busy, Problem::BUSY),
+        (CommitError::Store(StoreError("the disk is full".to_owned())), Problem::INTERNAL),
+        (CommitError::Conflict(conflict), Problem::BUSY),
+    ] {
+        let mut world = World::new(Protocol::V2, Kind::Memory);
+        let store = Arc::new(Failing(MemoryStore::new(), error));
+        world.server = Arc::new(server(store, Config::default()));
+        let mut actor = Actor::new(Protocol::V2, "customer", "brianb");
+        let body = actor.registration(world.now);
+        let sent = world.seal(&mut actor, &body);
+        let reply = world.send(&sent.text).await;
+        assert_eq!(error_of(&reply), problem);
+        assert!(reply.contains("response-code: retry") && !reply.contains("disk"), "{reply}");
+    }
+}

@@ -1,0 +1,199 @@
+//! The real program: killed in the middle of its work, started again, asked again.
+
+mod common;
+
+use std::io::{BufRead as _, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use common::actor::{ACCOUNT, Actor, OpenedSession};
+use common::payment::{Deal, Promise};
+use common::{Kind, World, money};
+use protocol::Protocol;
+use protocol::collect::Receipts;
+use protocol::exchange::{SentRequest, seal};
+use protocol::keys::Published;
+use protocol::message::Request;
+use protocol::message::payment::BatchHead;
+use protocol::outcome::ResponseCode;
+use server_stub::http::now;
+
+/// The program, on a port of its own.
+struct Program {
+    child: Child,
+    url: String,
+}
+
+impl Program {
+    fn start(folder: &Path) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_server-stub"));
+        command.args(["serve", "--listen", "127.0.0.1:0", "--allow-classic", "--data-dir"]).arg(folder);
+        let mut child = command.stdout(Stdio::piped()).spawn().expect("the program starts");
+        let mut line = String::new();
+        let out = child.stdout.take().expect("its output");
+        BufReader::new(out).read_line(&mut line).expect("its first line");
+        let url = line.trim().strip_prefix("listening on ").expect("an address").to_owned();
+        Self { child, url }
+    }
+
+    /// SIGKILL: it has no time for anything.
+    fn kill(mut self) {
+        self.child.kill().expect("it was running");
+        self.child.wait().expect("it ended");
+    }
+
+    async fn published(&self) -> Published {
+        let text = reqwest::get(format!("{}/cybercash/keys", self.url)).await.expect("keys").text().await;
+        serde_json::from_str(&text.expect("a text")).expect("keys")
+    }
+
+    /// Sends a message; nothing comes back if the program dies meanwhile.
+    async fn send(&self, message: &str) -> Option<String> {
+        let request = reqwest::Client::new().post(format!("{}/cybercash", self.url)).body(message.to_owned());
+        request.send().await.ok()?.text().await.ok()
+    }
+
+    /// Seals a request to the program's key.
+    async fn seal<M: Request>(&self, world: &mut World, actor: &mut Actor, body: &M) -> SentRequest {
+        let key = self.published().await.key_for(actor.protocol).expect("a key");
+        let head = actor.head::<M>(now(), &key.name);
+        seal(&head, body, &key, Some(&actor.key), &mut world.rng).expect("keys of this suite")
+    }
+
+    async fn ask<M: Request>(&self, world: &mut World, actor: &mut Actor, body: &M) -> M::Reply {
+        let sent = self.seal(world, actor, body).await;
+        let reply = self.send(&sent.text).await.expect("a reply");
+        sent.read_reply(reply.as_bytes()).expect("a reply")
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        // After `kill` there is nothing left to end.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A customer and a merchant, with sessions in the program.
+struct Market {
+    brian: Actor,
+    payer: OpenedSession,
+    sales: OpenedSession,
+    acme: Actor,
+}
+
+async fn registered(program: &Program, world: &mut World, who: &str, name: &str) -> Actor {
+    let mut actor = Actor::new(world.protocol, who, name);
+    let body = actor.registration(now());
+    actor.id = program.ask(world, &mut actor, &body).await.response_id;
+    actor
+}
+
+async fn market(program: &Program, world: &mut World) -> Market {
+    let mut brian = registered(program, world, "customer", "brianb").await;
+    let mut acme = registered(program, world, "merchant", "acme").await;
+    let body = brian.binding(now(), ACCOUNT, "dda", "load,unload");
+    let bound = program.ask(world, &mut brian, &body).await;
+    brian.keep(&bound);
+    let body = brian.funds(now(), "usd 100.00");
+    assert_eq!(program.ask(world, &mut brian, &body).await.response_code, ResponseCode::Success);
+    let body = brian.opening(now(), "usd 70.00", 120, 500);
+    let payer = OpenedSession::of(program.ask(world, &mut brian, &body).await);
+    let body = acme.opening(now(), "usd 0.00", 120, 500);
+    let sales = OpenedSession::of(program.ask(world, &mut acme, &body).await);
+    Market { brian, payer, sales, acme }
+}
+
+impl Market {
+    /// Collections of one payment each.
+    fn collections(&mut self, world: &mut World, count: usize) -> Vec<(Promise, BatchHead, String)> {
+        let payee = self.acme.id.clone().expect("an id");
+        let one = |n: usize| {
+            let order = format!("order-{n}-{}", self.payer.index);
+            let deal = Deal { payee: &payee, order: &order, price: "usd 0.10", amount: "usd 0.10" };
+            let promise = world.promise(&mut self.payer, &deal);
+            let (head, ca2) = world.collection(&mut self.sales, std::slice::from_ref(&promise));
+            (promise, head, ca2)
+        };
+        (0..count).map(one).collect()
+    }
+}
+
+/// Sends all at once and kills the program as soon as `answers` have come; yields what came.
+async fn killed_midway(program: Program, messages: &[String], answers: usize) -> Vec<Option<String>> {
+    let client = reqwest::Client::new();
+    let mut tasks = tokio::task::JoinSet::new();
+    for (n, message) in messages.iter().cloned().enumerate() {
+        let request = client.post(format!("{}/cybercash", program.url)).body(message);
+        tasks.spawn(async move {
+            let reply = match request.send().await {
+                Ok(response) => response.text().await.ok(),
+                Err(_) => None,
+            };
+            (n, reply)
+        });
+    }
+    let mut replies = vec![None; messages.len()];
+    let (mut seen, mut program) = (0, Some(program));
+    while let Some(Ok((n, reply))) = tasks.join_next().await {
+        replies[n] = reply;
+        seen += 1;
+        if seen == answers {
+            program.take().map(Program::kill);
+        }
+    }
+    replies
+}
+
+async fn killed_and_asked_again(protocol: Protocol) {
+    const COLLECTIONS: usize = 40;
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut world = World::new(protocol, Kind::Memory);
+    let mut program = Program::start(folder.path());
+    let mut market = market(&program, &mut world).await;
+    for round in 1..=3 {
+        let collections = market.collections(&mut world, COLLECTIONS);
+        let messages: Vec<String> = collections.iter().map(|(_, _, ca2)| ca2.clone()).collect();
+        let before = killed_midway(program, &messages, 10 * round).await;
+        program = Program::start(folder.path());
+        for ((promise, head, ca2), before) in collections.iter().zip(before) {
+            let reply = program.send(ca2).await.expect("a reply");
+            assert!(before.is_none_or(|before| before == reply), "what was answered is answered the same");
+            let read = Receipts::read(reply.as_bytes(), protocol, &market.sales.secrets, head, 1);
+            let receipts = read.expect("a receipt");
+            assert_eq!(world.payer_receipt(promise, &receipts, 0).amount, Some(money("usd 0.10")));
+        }
+    }
+    // Each payment has moved its ten cents once.
+    let body = market.brian.closing(now(), None, false);
+    let closed = program.ask(&mut world, &mut market.brian, &body).await;
+    assert_eq!(closed.amount, Some(money("usd 58.00")));
+    let body = market.acme.closing(now(), None, true);
+    let closed = program.ask(&mut world, &mut market.acme, &body).await;
+    assert_eq!((closed.amount, closed.log.0.len()), (Some(money("usd 12.00")), 3 * COLLECTIONS));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn killed_and_asked_again_modern() {
+    killed_and_asked_again(Protocol::V2).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn killed_and_asked_again_classic() {
+    killed_and_asked_again(Protocol::V1).await;
+}
+
+#[tokio::test]
+async fn secrets_that_others_can_read_are_refused() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = tempfile::tempdir().expect("a folder");
+    Program::start(folder.path()).kill();
+    let key = folder.path().join("keys/CC2001.x25519");
+    std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o644)).expect("a mode");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_server-stub"));
+    command.args(["serve", "--listen", "127.0.0.1:0", "--data-dir"]).arg(folder.path());
+    let output = command.output().expect("the program runs");
+    assert!(!output.status.success());
+    assert!(String::from_utf8_lossy(&output.stderr).contains("can be read by others"));
+}
