@@ -70,7 +70,8 @@ fn bind(compiled: &Path, folder: &Path) -> Result<()> {
     fs::create_dir_all(folder)?;
     let mut bindgen = Bindgen::new();
     bindgen.input_path(compiled).web(true)?.typescript(false);
-    bindgen.remove_name_section(true).remove_producers_section(true);
+    // The glue finds its module beside itself, so that pages and worker need not know its name.
+    bindgen.remove_name_section(true).remove_producers_section(true).omit_default_module_path(false);
     bindgen.generate(folder)
 }
 
