@@ -50,7 +50,7 @@ async fn measure(protocol: Protocol) -> Result<()> {
     let folder = tempfile::tempdir()?;
     let memory = Bench::new(protocol, folder.path(), Arc::new(MemoryStore::new())).await?;
     memory.wallet()?;
-    let sqlite = SqliteStore::open(&folder.path().join("bench.sqlite"))?;
+    let sqlite = SqliteStore::open(folder.path())?;
     let sqlite = Bench::new(protocol, folder.path(), Arc::new(sqlite)).await?;
     println!("{:<34}{:>12}{:>14}", "server, one CA2", "median", "of the crypto");
     for payments in [1, 255] {

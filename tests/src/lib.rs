@@ -1,4 +1,6 @@
 //! What the tests share.
 
 pub mod browser;
+pub mod demo;
+pub mod screens;
 pub mod town;

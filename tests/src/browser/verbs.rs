@@ -14,6 +14,8 @@ pub const PATIENCE: Duration = Duration::from_secs(30);
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// How much of a page's text an error shows.
 const EXCERPT: usize = 400;
+/// How many of the latest lines of the console an error shows.
+const LAST_LINES: usize = 5;
 
 impl Browser {
     /// Opens an address in the current tab.
@@ -150,12 +152,13 @@ impl Browser {
         self.driver.screenshot(&file).await.with_context(|| file.display().to_string())
     }
 
-    /// Where we are and how the page begins, for error messages.
+    /// Where we are, how the page begins and what was written to the console last, for error messages.
     async fn page_excerpt(&self) -> String {
         let url = self.driver.current_url().await.map_or_else(|_| "no page".to_owned(), Into::into);
         let body = async { self.driver.find(By::Css("body")).await?.text().await };
         let text: String = body.await.unwrap_or_default().chars().take(EXCERPT).collect();
-        format!("{url}: {text:?}")
+        let console = self.console().unwrap_or_default();
+        format!("{url}: {text:?}, console: {:#?}", &console[console.len().saturating_sub(LAST_LINES)..])
     }
 }
 
