@@ -10,7 +10,7 @@
 mod folder;
 mod wasm;
 
-use std::path::Path;
+use std::{fs::File, path::Path};
 
 use anyhow::{Context, Result};
 
@@ -31,12 +31,24 @@ pub const SHOP: &str = "shop";
 ///
 /// If a tool is missing, or any part does not build.
 pub fn build(house: &House) -> Result<()> {
+    let _turn = wait_for_turn(house)?;
     tools::wasm_target(house)?;
     let npm = tools::npm_folder(house)?;
     let compiler = wasm::Compiler::new(house, &npm)?;
     extension(house, &compiler).context("the extension")?;
     widget(house, &compiler).context("the widget")?;
     shop(house).context("the shop")
+}
+
+/// Holds off other builds of this clone until it is dropped: two at once would mix their files.
+fn wait_for_turn(house: &House) -> Result<File> {
+    let path = house.target("xtask-build.lock");
+    let lock = File::create(&path).with_context(|| path.display().to_string())?;
+    if lock.try_lock().is_err() {
+        say("another build is under way: waiting for it");
+        lock.lock()?;
+    }
+    Ok(lock)
 }
 
 fn extension(house: &House, compiler: &wasm::Compiler) -> Result<()> {
