@@ -44,10 +44,11 @@ export async function closed(window) {
 }
 
 /**
- * Closes the window if it shows one of these requests.
- * @param {string[]} requests
+ * Closes the window if it shows one of these requests, or whatever it shows.
+ * @param {string[]} [requests]
  */
 export async function close(requests) {
   const open = await shown();
-  if (open && requests.includes(open.request)) await chrome.windows.remove(open.window).catch(() => null);
+  const meant = open && (requests === undefined || requests.includes(open.request));
+  if (meant) await chrome.windows.remove(open.window).catch(() => null);
 }

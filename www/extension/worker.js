@@ -109,6 +109,7 @@ const READING = new Set(['state', 'approval', 'receipt', 'look-up-server']);
 /** @param {Wallet} opened @param {string} action */
 async function afterwards(opened, action) {
   if (action === 'unlock') await resume(opened);
+  else if (action === 'lock') await approvals.close();
   else if (!READING.has(action)) await schedule(opened);
 }
 
@@ -131,8 +132,18 @@ async function answerPage(message, page) {
   }
   const { id, request } = message;
   const taken = JSON.parse(await opened.handlePage(JSON.stringify({ ...page, id, request })));
-  await approvals.show(await waiting(opened));
+  // A page that asks while its request waits gets its window back in front.
+  await approvals.show(await waiting(opened)).catch((reason) => refuse(opened, taken.accepted, reason));
   return taken;
+}
+
+/**
+ * Refuses a request that cannot be shown, so that it does not wait for nobody.
+ * @param {Wallet} opened @param {string | undefined} request @param {unknown} reason
+ */
+async function refuse(opened, request, reason) {
+  if (reason) console.error(reason);
+  if (request) await opened.handleUi(JSON.stringify({ action: 'refuse', input: { request } }));
 }
 
 /** @param {any} message */
@@ -170,17 +181,23 @@ chrome.runtime.onMessage.addListener((message, sender, respond) => {
   return true;
 });
 
-chrome.windows.onRemoved.addListener(async (window) => {
+/** @param {number} window */
+async function windowClosed(window) {
   const request = await approvals.closed(window);
   if (request === undefined) return;
   const opened = await wallet();
-  await opened.handleUi(JSON.stringify({ action: 'refuse', input: { request } }));
+  await refuse(opened, request, undefined);
   await approvals.show(await waiting(opened));
-});
+}
 
-chrome.alarms.onAlarm.addListener(async ({ name }) => {
-  if (name === ALARM) await resume(await wallet());
+/** Whatever fails here is made good by the next worker. @param {unknown} reason */
+const note = (reason) => console.warn(reason);
+
+chrome.windows.onRemoved.addListener((window) => void windowClosed(window).catch(note));
+
+chrome.alarms.onAlarm.addListener(({ name }) => {
+  if (name === ALARM) void wallet().then(resume).catch(note);
 });
 
 // A new worker goes on where the last one stopped.
-void wallet().catch((reason) => console.error(reason));
+void wallet().catch(note);

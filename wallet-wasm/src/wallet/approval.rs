@@ -29,9 +29,10 @@ const OFFERED_USES: u16 = 10;
 /// Takes a page's offer in. What other runs of the browser, or nobody's patience, left behind goes.
 ///
 /// # Errors
-/// The offer is not of its form, names another origin, or the page asks too often.
+/// The offer is not of its form or names another origin, there is no persona, or the page asks too often.
 pub fn accept(books: &Books, page: Page, text: &str, env: &mut Env<'_>) -> Result<(Approval, ChangeSet), WalletFault> {
     let offer = read(text)?;
+    books.persona()?;
     if !is_of_origin(&offer.request, &page.origin) {
         return Err(WalletFault::refused(Problem::FORM));
     }

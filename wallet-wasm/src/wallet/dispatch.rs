@@ -17,11 +17,11 @@ use crate::world::{PageOutcome, World};
 const MAX_MESSAGE_BYTES: usize = 256 * 1024;
 
 /// Reads an action's input.
-fn input<A: Action>(input: Value) -> Result<A, WalletFault> {
+fn input<A: Action>(input: &Value) -> Result<A, WalletFault> {
     // A message without input means the action without fields. Read from text once more, because a second reader of JSON
     // for every type would be a tenth of the wasm.
     let text = if input.is_null() { "{}".to_owned() } else { input.to_string() };
-    serde_json::from_str(&text).map_err(|_| WalletFault::ActionUnknown)
+    serde_json::from_slice(text.as_bytes()).map_err(|_| WalletFault::ActionUnknown)
 }
 
 /// Writes an action's answer.
@@ -37,7 +37,7 @@ fn answer<T: Serialize>(result: Result<T, WalletFault>) -> String {
 macro_rules! table {
     ($ask:ident { $($action:ident as $value:ident => $call:expr;)* }) => {
         match $ask.action.as_str() {
-            $(<$action as Action>::NAME => answer(match input::<$action>($ask.input) {
+            $(<$action as Action>::NAME => answer(match input::<$action>(&$ask.input) {
                 Ok($value) => $call.await,
                 Err(fault) => Err(fault),
             }),)*
@@ -49,7 +49,7 @@ macro_rules! table {
 /// Answers a page of the extension.
 pub async fn ui<S: Store, W: World>(wallet: &Wallet<S, W>, message: &str) -> String {
     let ask = Some(message).filter(|message| message.len() <= MAX_MESSAGE_BYTES);
-    let Some(ask) = ask.and_then(|message| serde_json::from_str::<Ask>(message).ok()) else {
+    let Some(ask) = ask.and_then(|message| serde_json::from_slice::<Ask>(message.as_bytes()).ok()) else {
         return answer::<()>(Err(WalletFault::ActionUnknown));
     };
     table! { ask {
@@ -94,7 +94,7 @@ enum PageAnswer {
 
 /// Takes in a web page's request.
 pub async fn page<S: Store, W: World>(wallet: &Wallet<S, W>, message: &str) -> String {
-    let accepted = match serde_json::from_str(message) {
+    let accepted = match serde_json::from_slice(message.as_bytes()) {
         Ok(ask) => accept(wallet, ask).await,
         Err(_) => Err(WalletFault::ActionUnknown),
     };
