@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::{demo, serve, till};
+use crate::{audit, demo, serve, till};
 
 /// What a subcommand ends with: its exit code, or an error that `main` prints.
 pub type Ending = Result<ExitCode, Box<dyn Error + Send + Sync>>;
@@ -22,6 +22,8 @@ pub struct Cli {
 enum Command {
     /// Run the payment server (the server computer 100).
     Serve(serve::Args),
+    /// Prove the books: every balance from the journal alone. Ends with 1 at the first row that does not fit.
+    Audit(audit::Args),
     /// Run a merchant's till (the merchant computer 300).
     Till(till::Args),
     /// Run server, till and demo shop on this machine, to look at.
@@ -35,6 +37,7 @@ enum Command {
 pub async fn run(cli: Cli) -> Ending {
     match cli.command {
         Command::Serve(args) => serve::run(args).await,
+        Command::Audit(args) => audit::run(&args),
         Command::Till(args) => till::run(args).await,
         Command::Demo(args) => demo::run(args).await,
     }

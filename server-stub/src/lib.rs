@@ -7,12 +7,14 @@
 //! | [`http`] | its routes |
 //! | [`server`] | what becomes of a message: procedures 900 to 1800 and 3400 |
 //! | [`store`] | the database 102 |
+//! | [`audit`] | proves the books |
 //! | [`bank`] | the issuers of instruments |
 //! | [`keys`], [`vault`] | the server's secrets |
 //! | [`till`] | the merchant computer 300 as a process |
 //! | [`shop`] | the demo shop |
 //! | [`demo`] | server, till and shop on loopback |
 
+pub mod audit;
 pub mod bank;
 pub mod cli;
 pub mod demo;

@@ -11,10 +11,10 @@ use protocol::template::Numbered;
 use protocol::value::{Bytes, YesNo};
 
 fn status(reply: &BindResponse) -> Option<&str> {
-    reply.status.as_ref().map(|status| status.as_str())
+    reply.status.as_ref().map(protocol::value::Token::as_str)
 }
 
-async fn an_account_that_waits_for_a_pre_note(mut world: World) {
+async fn an_account_that_waits_for_a_pre_note(world: &mut World) {
     let mut brian = world.registered("customer", "brianb").await;
     let reply = world.bind(&mut brian, "059013218175001", "dda", "load,unload").await;
     assert_eq!(status(&reply), Some("pending-pre-note"));
@@ -23,7 +23,7 @@ async fn an_account_that_waits_for_a_pre_note(mut world: World) {
     assert_eq!(world.move_funds(&mut brian, "usd 1.00").await.balance, Some(money("usd 1.00")));
 }
 
-async fn an_account_whose_loads_are_on_hold(mut world: World) {
+async fn an_account_whose_loads_are_on_hold(world: &mut World) {
     let mut brian = world.registered("customer", "brianb").await;
     world.bind(&mut brian, "059013218175002", "dda", "load,unload").await;
     let reply = world.move_funds(&mut brian, "usd 80.00").await;
@@ -41,7 +41,7 @@ async fn an_account_whose_loads_are_on_hold(mut world: World) {
     assert_eq!(world.balance(&brian, "usd").await, "usd 85.00");
 }
 
-async fn cards_of_the_sandbox(mut world: World) {
+async fn cards_of_the_sandbox(world: &mut World) {
     let mut brian = world.registered("customer", "brianb").await;
     let reply = world.bind(&mut brian, "4242424242424242", "credit-card", "charge,load,unload").await;
     assert_eq!(reply.functions, Some(value("charge,load")));
@@ -57,7 +57,7 @@ async fn cards_of_the_sandbox(mut world: World) {
     assert_eq!(reply.problem, Some(Problem::FUNCTION_DISABLED));
 }
 
-async fn the_limits_of_an_instrument(mut world: World) {
+async fn the_limits_of_an_instrument(world: &mut World) {
     let mut brian = world.registered("customer", "brianb").await;
     world.bind(&mut brian, ACCOUNT, "dda", "load,unload").await;
     assert_eq!(world.move_funds(&mut brian, "usd 1000.01").await.problem, Some(Problem::LIMIT_EXCEEDED));
@@ -77,7 +77,7 @@ async fn the_limits_of_an_instrument(mut world: World) {
     assert_eq!(world.balance(&brian, "usd").await, "usd 5100.00");
 }
 
-async fn what_is_not_an_instrument(mut world: World) {
+async fn what_is_not_an_instrument(world: &mut World) {
     let mut brian = world.customer("brianb", "usd 10.00").await;
     let real = brian.instrument.clone();
     for (label, other) in [("instrument-number", "059013218175655"), ("instrument-salt", "AAAAAAAAAAA=")] {
@@ -93,7 +93,7 @@ async fn what_is_not_an_instrument(mut world: World) {
     assert_eq!(world.move_funds(&mut other, "usd 1.00").await.problem, Some(Problem::INSTRUMENT_UNKNOWN));
 }
 
-async fn binding_anew_replaces_the_salt(mut world: World) {
+async fn binding_anew_replaces_the_salt(world: &mut World) {
     let mut brian = world.customer("brianb", "usd 10.00").await;
     let old = brian.instrument.clone();
     let mut body = brian.binding(world.now, ACCOUNT, "dda", "load,unload");
@@ -105,7 +105,7 @@ async fn binding_anew_replaces_the_salt(mut world: World) {
     assert_eq!(world.move_funds(&mut brian, "usd 1.00").await.problem, Some(Problem::INSTRUMENT_UNKNOWN));
 }
 
-async fn other_currencies_have_containers_of_their_own(mut world: World) {
+async fn other_currencies_have_containers_of_their_own(world: &mut World) {
     let mut brian = world.customer("brianb", "usd 10.00").await;
     assert_eq!(world.move_funds(&mut brian, "jpy 1000").await.balance, Some(money("jpy 1000")));
     assert_eq!(world.move_funds(&mut brian, "jpy 1001").await.problem, Some(Problem::LIMIT_EXCEEDED));
@@ -141,35 +141,35 @@ async fn answer(world: &mut World, brian: &mut Actor, challenge: &str, answer: &
     sent.read_reply_of::<BindResponse>(reply.as_bytes(), &types).expect("a reply").0
 }
 
-async fn the_right_answer_binds(mut world: World) {
+async fn the_right_answer_binds(world: &mut World) {
     let mut brian = world.registered("customer", "brianb").await;
-    let challenge = challenged(&mut world, &mut brian).await;
-    assert_eq!(challenged(&mut world, &mut brian).await, challenge, "asked again, the question stands");
-    assert_eq!(answer(&mut world, &mut brian, &challenge, "Jones").await.problem, Some(Problem::CHALLENGE_REQUIRED));
-    let reply = answer(&mut world, &mut brian, &challenge, "sMITH").await;
+    let challenge = challenged(world, &mut brian).await;
+    assert_eq!(challenged(world, &mut brian).await, challenge, "asked again, the question stands");
+    assert_eq!(answer(world, &mut brian, &challenge, "Jones").await.problem, Some(Problem::CHALLENGE_REQUIRED));
+    let reply = answer(world, &mut brian, &challenge, "sMITH").await;
     assert_eq!(status(&reply), Some("enabled"));
     brian.keep(&reply);
     assert_eq!(world.move_funds(&mut brian, "usd 10.00").await.balance, Some(money("usd 10.00")));
-    let reply = answer(&mut world, &mut brian, &challenge, "Smith").await;
+    let reply = answer(world, &mut brian, &challenge, "Smith").await;
     assert_eq!(reply.problem, Some(Problem::INSTRUMENT_UNKNOWN), "it was answered");
 }
 
-async fn three_wrong_answers_decline(mut world: World) {
+async fn three_wrong_answers_decline(world: &mut World) {
     let mut brian = world.registered("customer", "brianb").await;
-    let challenge = challenged(&mut world, &mut brian).await;
+    let challenge = challenged(world, &mut brian).await;
     for expected in [Problem::CHALLENGE_REQUIRED, Problem::CHALLENGE_REQUIRED, Problem::INSTRUMENT_DECLINED] {
-        assert_eq!(answer(&mut world, &mut brian, &challenge, "Jones").await.problem, Some(expected));
+        assert_eq!(answer(world, &mut brian, &challenge, "Jones").await.problem, Some(expected));
     }
-    let reply = answer(&mut world, &mut brian, &challenge, "Smith").await;
+    let reply = answer(world, &mut brian, &challenge, "Smith").await;
     assert_eq!(reply.problem, Some(Problem::INSTRUMENT_DECLINED));
     let reply = world.bind(&mut brian, "4000000000003220", "credit-card", "load").await;
     assert_eq!(reply.problem, Some(Problem::INSTRUMENT_DECLINED), "binding anew gives no new tries");
     world.pass_secs(24 * 3_600 + 1);
-    challenged(&mut world, &mut brian).await;
+    challenged(world, &mut brian).await;
 }
 
 async fn autoclosing(world: &mut World, brian: &mut Actor, passphrase: &str) -> AutocloseResponse {
-    let body = brian.autoclosing(world.now, passphrase);
+    let body = Actor::autoclosing(world.now, passphrase);
     world.ask(brian, &body).await
 }
 
@@ -188,9 +188,9 @@ async fn rich(world: &mut World) -> Actor {
     brian
 }
 
-async fn the_passphrase_closes_the_persona(mut world: World) {
-    let mut brian = rich(&mut world).await;
-    let body = brian.autoclosing(world.now, "badnews");
+async fn the_passphrase_closes_the_persona(world: &mut World) {
+    let mut brian = rich(world).await;
+    let body = Actor::autoclosing(world.now, "badnews");
     let sent = world.seal(&mut brian, &body);
     let reply = world.send(&sent.text).await;
     let read: AutocloseResponse = sent.read_reply(reply.as_bytes()).expect("a reply");
@@ -199,33 +199,33 @@ async fn the_passphrase_closes_the_persona(mut world: World) {
     assert_eq!(world.balance(&brian, "usd").await, "usd 0.00");
     assert_eq!(world.balance(&brian, "jpy").await, "jpy 0");
     assert_eq!(world.move_funds(&mut brian, "usd 1.00").await.problem, Some(Problem::PERSONA_CLOSED));
-    assert_eq!(autoclosing(&mut world, &mut brian, "badnews").await.problem, Some(Problem::PERSONA_CLOSED));
+    assert_eq!(autoclosing(world, &mut brian, "badnews").await.problem, Some(Problem::PERSONA_CLOSED));
     // What was on hold went back too: nothing clears later.
     world.pass_secs(60);
     assert_eq!(world.server.sweep(world.now).await, Ok(0));
 }
 
-async fn wrong_passphrases_and_unknown_personas_look_alike(mut world: World) {
-    let mut brian = rich(&mut world).await;
+async fn wrong_passphrases_and_unknown_personas_look_alike(world: &mut World) {
+    let mut brian = rich(world).await;
     let mut nobody = Actor { id: Some(value("zz-66")), ..brian.clone() };
     for n in 0..7 {
-        let ours = autoclosing(&mut world, &mut brian, "badmews").await;
-        let theirs = autoclosing(&mut world, &mut nobody, "badnews").await;
+        let ours = autoclosing(world, &mut brian, "badmews").await;
+        let theirs = autoclosing(world, &mut nobody, "badnews").await;
         assert_eq!(ours, theirs, "try {n}");
         let expected = if n < 5 { Problem::PERSONA_UNKNOWN } else { Problem::SERVICE_DISABLED };
         assert_eq!(ours.problem, Some(expected), "try {n}");
     }
     // The right one does not help while the door is closed, and works a day later.
-    assert_eq!(autoclosing(&mut world, &mut brian, "badnews").await.problem, Some(Problem::SERVICE_DISABLED));
+    assert_eq!(autoclosing(world, &mut brian, "badnews").await.problem, Some(Problem::SERVICE_DISABLED));
     world.pass_secs(24 * 3_600);
-    assert_eq!(autoclosing(&mut world, &mut brian, "badnews").await.problem, Some(Problem::SERVICE_DISABLED));
+    assert_eq!(autoclosing(world, &mut brian, "badnews").await.problem, Some(Problem::SERVICE_DISABLED));
     world.pass_secs(1);
-    assert_eq!(autoclosing(&mut world, &mut brian, "badnews").await.response_code, ResponseCode::Success);
+    assert_eq!(autoclosing(world, &mut brian, "badnews").await.response_code, ResponseCode::Success);
 }
 
-async fn autoclose_needs_an_instrument_that_takes_money(mut world: World) {
+async fn autoclose_needs_an_instrument_that_takes_money(world: &mut World) {
     let mut brian = world.customer("brianb", "usd 10.00").await;
-    let reply = autoclosing(&mut world, &mut brian, "badnews").await;
+    let reply = autoclosing(world, &mut brian, "badnews").await;
     assert_eq!(reply.problem, Some(Problem::INSTRUMENT_UNKNOWN));
     assert_eq!(world.balance(&brian, "usd").await, "usd 10.00");
     let mut body = brian.binding(world.now, "4242424242424242", "credit-card", "load");

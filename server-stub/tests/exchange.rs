@@ -30,7 +30,7 @@ fn changed(message: &str, label: &str, change: impl Fn(&str) -> String) -> Strin
     Envelope { protocol, pairs: out }.write()
 }
 
-async fn what_cannot_be_opened_is_answered_by_an_error(mut world: World) {
+async fn what_cannot_be_opened_is_answered_by_an_error(world: &mut World) {
     let mut actor = Actor::new(world.protocol, "customer", "brianb");
     let body = actor.registration(world.now);
     let sent = world.seal(&mut actor, &body);
@@ -53,14 +53,14 @@ async fn what_cannot_be_opened_is_answered_by_an_error(mut world: World) {
     }
 }
 
-async fn other_types_are_refused(mut world: World) {
+async fn other_types_are_refused(world: &mut World) {
     for kind in ["cash-payment", "payment-request", "from-server", "whatever"] {
         let message = Envelope { protocol: world.protocol, pairs: [("type", kind)].into_iter().collect() }.write();
         assert_eq!(error_of(&world.send(&message).await), Problem::FORM, "{kind}");
     }
 }
 
-async fn only_the_persona_s_own_key_signs(mut world: World) {
+async fn only_the_persona_s_own_key_signs(world: &mut World) {
     let mut brian = world.customer("brianb", "usd 100.00").await;
     // Someone else's signature under Brian's name and key name.
     let body = brian.funds(world.now, "usd -100.00");
@@ -84,7 +84,7 @@ async fn only_the_persona_s_own_key_signs(mut world: World) {
     assert_eq!(world.refused(&mut brian, &body).await, None);
 }
 
-async fn the_same_bytes_get_the_same_bytes(mut world: World) {
+async fn the_same_bytes_get_the_same_bytes(world: &mut World) {
     let mut brian = world.customer("brianb", "usd 100.00").await;
     let body = brian.funds(world.now, "usd 25.00");
     let sent = world.seal(&mut brian, &body);
@@ -98,7 +98,7 @@ async fn the_same_bytes_get_the_same_bytes(mut world: World) {
     assert_eq!(world.balance(&brian, "usd").await, "usd 125.00");
 }
 
-async fn registrations_are_resent_too(mut world: World) {
+async fn registrations_are_resent_too(world: &mut World) {
     let mut actor = Actor::new(world.protocol, "customer", "brianb");
     let body = actor.registration(world.now);
     let sent = world.seal(&mut actor, &body);
@@ -118,7 +118,7 @@ async fn registrations_are_resent_too(mut world: World) {
     assert_eq!(world.ask(&mut actor, &body).await.response_id.map(|id| id.to_string()), Some(suggested));
 }
 
-async fn clocks_may_be_a_day_off(mut world: World) {
+async fn clocks_may_be_a_day_off(world: &mut World) {
     let mut brian = world.customer("brianb", "usd 100.00").await;
     for (seconds, millis, fits) in
         [(24 * 3_600, 0, true), (24 * 3_600, 1, false), (-24 * 3_600, 0, true), (-24 * 3_600, -1, false)]
@@ -132,7 +132,7 @@ async fn clocks_may_be_a_day_off(mut world: World) {
     }
 }
 
-async fn a_persona_can_be_disabled(mut world: World) {
+async fn a_persona_can_be_disabled(world: &mut World) {
     let mut brian = world.customer("brianb", "usd 100.00").await;
     let id = brian.id.clone().expect("an id");
     let mut persona = world.store.persona(&id).await.expect("a store").expect("a persona").persona;
@@ -169,11 +169,11 @@ async fn the_operator_decides_on_software_and_agreements() {
     body.swversion = common::value("0.9ref");
     let reply = world.ask(&mut actor, &body).await;
     assert_eq!(reply.problem, Some(Problem::SOFTWARE_FATAL));
-    assert_eq!(reply.swseverity.map(|severity| severity.into_string()).as_deref(), Some("fatal"));
+    assert_eq!(reply.swseverity.map(protocol::value::Token::into_string).as_deref(), Some("fatal"));
     body.swversion = common::value("1.0ref");
     let reply = world.ask(&mut actor, &body).await;
     assert_eq!(reply.response_code, ResponseCode::Success);
-    assert_eq!(reply.swmessage.map(|message| message.into_string()).as_deref(), Some("New software is available."));
+    assert_eq!(reply.swmessage.map(protocol::value::Text::into_string).as_deref(), Some("New software is available."));
     body.requested_id = common::value("other");
     body.default_currency = common::value("chf");
     assert_eq!(world.refused(&mut actor, &body).await, Some(Problem::CURRENCY_UNSUPPORTED));

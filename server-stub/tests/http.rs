@@ -24,7 +24,9 @@ use protocol::value::{Index, SessionId};
 use server_stub::http::{now, router};
 use server_stub::server::Config;
 use server_stub::store::record::{Attempts, InstrumentId, LogKey, Session, Transaction};
-use server_stub::store::{ChangeSet, Collected, CommitError, Logged, MemoryStore, PersonaFile, Store, StoreError};
+use server_stub::store::{
+    Books, ChangeSet, Collected, CommitError, Logged, MemoryStore, PersonaFile, Store, StoreError,
+};
 use tower::ServiceExt as _;
 
 async fn ask(world: &World, request: Request<Body>) -> Response {
@@ -178,6 +180,10 @@ impl Store for Failing {
 
     async fn new_session_id(&self) -> Result<SessionId, StoreError> {
         self.0.new_session_id().await
+    }
+
+    async fn books(&self) -> Result<Books, StoreError> {
+        self.0.books().await
     }
 
     async fn commit(&self, _: ChangeSet) -> Result<(), CommitError> {

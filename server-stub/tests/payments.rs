@@ -52,11 +52,11 @@ impl Market {
     }
 }
 
-async fn limits_are_cut_to_what_is_allowed(mut world: World) {
+async fn limits_are_cut_to_what_is_allowed(world: &mut World) {
     let mut brian = world.customer("brianb", "usd 100.00").await;
     let session = world.open(&mut brian, "usd 100.01", u64::from(u32::MAX) * 9, 65_535).await;
     assert_eq!(session.reply.amount, Some(money("usd 100.00")));
-    assert_eq!(session.reply.key_lifetime.map(|minutes| minutes.get()), Some(30 * 24 * 60));
+    assert_eq!(session.reply.key_lifetime.map(protocol::value::Num::get), Some(30 * 24 * 60));
     assert_eq!(session.reply.balance, Some(money("usd 0.00")));
     // There is nothing left, so nothing is granted: the session can collect.
     let second = world.open(&mut brian, "usd 5.00", 10, 1).await;
@@ -65,26 +65,26 @@ async fn limits_are_cut_to_what_is_allowed(mut world: World) {
     assert!(rates.iter().any(|(currency, rate)| currency.code() == "gbp" && rate.to_string() == "1.25"), "{rates:?}");
 }
 
-async fn an_amount_limit_holds(mut world: World) {
-    let mut market = market(&mut world, "usd 70.00", 25, 90).await;
-    assert_eq!(market.pay(&mut world, "a", "usd 70.01").await, Some(Problem::FUNDS_INSUFFICIENT));
-    assert_eq!(market.pay(&mut world, "b", "usd 70.00").await, None);
-    assert_eq!(market.pay(&mut world, "c", "usd 0.01").await, Some(Problem::FUNDS_INSUFFICIENT));
+async fn an_amount_limit_holds(world: &mut World) {
+    let mut market = market(world, "usd 70.00", 25, 90).await;
+    assert_eq!(market.pay(world, "a", "usd 70.01").await, Some(Problem::FUNDS_INSUFFICIENT));
+    assert_eq!(market.pay(world, "b", "usd 70.00").await, None);
+    assert_eq!(market.pay(world, "c", "usd 0.01").await, Some(Problem::FUNDS_INSUFFICIENT));
 }
 
-async fn a_lifetime_holds_to_the_millisecond(mut world: World) {
-    let mut market = market(&mut world, "usd 70.00", 25, 90).await;
+async fn a_lifetime_holds_to_the_millisecond(world: &mut World) {
+    let mut market = market(world, "usd 70.00", 25, 90).await;
     world.pass_secs(120 * 60);
-    assert_eq!(market.pay(&mut world, "a", "usd 1.00").await, None, "exactly equal is still valid");
+    assert_eq!(market.pay(world, "a", "usd 1.00").await, None, "exactly equal is still valid");
     world.pass_millis(1);
-    assert_eq!(market.pay(&mut world, "b", "usd 1.00").await, Some(Problem::SESSION_EXPIRED));
+    assert_eq!(market.pay(world, "b", "usd 1.00").await, Some(Problem::SESSION_EXPIRED));
     // The sweep brings back what is left, and changes no verdict.
     assert_eq!(world.server.sweep(world.now).await, Ok(1));
     assert_eq!(world.balance(&market.brian, "usd").await, "usd 99.00");
-    assert_eq!(market.pay(&mut world, "c", "usd 1.00").await, Some(Problem::SESSION_EXPIRED));
+    assert_eq!(market.pay(world, "c", "usd 1.00").await, Some(Problem::SESSION_EXPIRED));
     // The merchant's own session lives on, until it does not.
     world.pass_secs(840 * 60);
-    let promise = market.promise(&mut world, "d", "usd 1.00");
+    let promise = market.promise(world, "d", "usd 1.00");
     let receipts = world.collect(&mut market.sales, &[promise]).await;
     assert_eq!((whole(&receipts), problems(&receipts)), (Some(Problem::SESSION_EXPIRED), vec![]));
     let body = market.acme.closing(world.now, Some(&market.sales.id), false);
@@ -92,13 +92,13 @@ async fn a_lifetime_holds_to_the_millisecond(mut world: World) {
     assert_eq!(world.balance(&market.acme, "usd").await, "usd 1.00", "and what it earned came back");
 }
 
-async fn the_last_use_ends_a_session(mut world: World) {
-    let mut market = market(&mut world, "usd 70.00", 3, 90).await;
-    let deals = ["a", "b", "c"].map(|order| market.promise(&mut world, order, "usd 10.00"));
+async fn the_last_use_ends_a_session(world: &mut World) {
+    let mut market = market(world, "usd 70.00", 3, 90).await;
+    let deals = ["a", "b", "c"].map(|order| market.promise(world, order, "usd 10.00"));
     // Out of order, and one over the limit.
     let far = Deal { payee: &market.payee, order: "d", price: "usd 1.00", amount: "usd 1.00" };
     let far = world.promise_at(&market.session, Index::of(4).expect("an index"), &far);
-    assert_eq!(market.collect(&mut world, &far).await, Some(Problem::INDEX_RANGE));
+    assert_eq!(market.collect(world, &far).await, Some(Problem::INDEX_RANGE));
     let receipts = world.collect(&mut market.sales, &[deals[2].clone(), deals[0].clone()]).await;
     assert_eq!(problems(&receipts), [None, None]);
     let last = world.collect(&mut market.sales, std::slice::from_ref(&deals[1])).await;
@@ -109,30 +109,30 @@ async fn the_last_use_ends_a_session(mut world: World) {
     }
     assert_eq!(world.balance(&market.brian, "usd").await, "usd 70.00");
     // The same payment in another CA2 still gets its first outcome; another payment does not.
-    assert_eq!(market.collect(&mut world, &deals[1]).await, None);
-    assert_eq!(market.pay(&mut world, "e", "usd 1.00").await, Some(Problem::SESSION_CLOSED));
+    assert_eq!(market.collect(world, &deals[1]).await, None);
+    assert_eq!(market.pay(world, "e", "usd 1.00").await, Some(Problem::SESSION_CLOSED));
     let body = market.brian.closing(world.now, Some(&market.session.id), false);
     assert_eq!(world.refused(&mut market.brian, &body).await, Some(Problem::SESSION_CLOSED));
 }
 
-async fn the_last_collection_ends_a_merchant_s_session(mut world: World) {
-    let mut market = market(&mut world, "usd 70.00", 25, 2).await;
-    assert_eq!(market.pay(&mut world, "a", "usd 1.00").await, None);
+async fn the_last_collection_ends_a_merchant_s_session(world: &mut World) {
+    let mut market = market(world, "usd 70.00", 25, 2).await;
+    assert_eq!(market.pay(world, "a", "usd 1.00").await, None);
     assert_eq!(world.balance(&market.acme, "usd").await, "usd 0.00");
-    assert_eq!(market.pay(&mut world, "b", "usd 2.00").await, None);
+    assert_eq!(market.pay(world, "b", "usd 2.00").await, None);
     assert_eq!(world.balance(&market.acme, "usd").await, "usd 3.00");
-    let promise = market.promise(&mut world, "c", "usd 1.00");
+    let promise = market.promise(world, "c", "usd 1.00");
     let receipts = world.collect(&mut market.sales, std::slice::from_ref(&promise)).await;
     assert_eq!(whole(&receipts), Some(Problem::SESSION_CLOSED));
     // A refused collection leaves the payer's index free: a new session of the merchant can still collect it.
     market.sales = world.open(&mut market.acme, "usd 0.00", 960, 90).await;
-    assert_eq!(market.collect(&mut world, &promise).await, None);
+    assert_eq!(market.collect(world, &promise).await, None);
 }
 
-async fn collections_are_resent(mut world: World) {
-    let mut market = market(&mut world, "usd 70.00", 25, 90).await;
-    let promise = market.promise(&mut world, "a", "usd 10.00");
-    let other = market.promise(&mut world, "b", "usd 10.00");
+async fn collections_are_resent(world: &mut World) {
+    let mut market = market(world, "usd 70.00", 25, 90).await;
+    let promise = market.promise(world, "a", "usd 10.00");
+    let other = market.promise(world, "b", "usd 10.00");
     let (head, ca2) = world.collection(&mut market.sales, std::slice::from_ref(&promise));
     let ca3 = world.send(&ca2).await;
     assert_eq!(world.send(&ca2).await, ca3);
@@ -141,9 +141,9 @@ async fn collections_are_resent(mut world: World) {
     let reply = world.send(&reused).await;
     assert_eq!(whole(&world.receipts(&market.sales, &head, &reply, 1)), Some(Problem::INDEX_USED));
     // The same payment in another CA2, and in another session of the same payee.
-    assert_eq!(market.collect(&mut world, &promise).await, None);
+    assert_eq!(market.collect(world, &promise).await, None);
     market.sales = world.open(&mut market.acme, "usd 0.00", 960, 90).await;
-    assert_eq!(market.collect(&mut world, &promise).await, None);
+    assert_eq!(market.collect(world, &promise).await, None);
     // Twice in one CA2: one of them is too many.
     let receipts = world.collect(&mut market.sales, &[other.clone(), other]).await;
     assert_eq!(problems(&receipts), [None, Some(Problem::INDEX_USED)]);
@@ -151,36 +151,36 @@ async fn collections_are_resent(mut world: World) {
     assert_eq!(world.ask(&mut market.brian, &body).await.amount, Some(money("usd 50.00")));
 }
 
-async fn an_index_is_used_once(mut world: World) {
-    let mut market = market(&mut world, "usd 70.00", 25, 90).await;
-    let first = market.promise(&mut world, "a", "usd 10.00");
+async fn an_index_is_used_once(world: &mut World) {
+    let mut market = market(world, "usd 70.00", 25, 90).await;
+    let first = market.promise(world, "a", "usd 10.00");
     let same_index = Deal { payee: &market.payee, order: "b", price: "usd 10.00", amount: "usd 10.00" };
     let second = world.promise_at(&market.session, first.claim.payer_index, &same_index);
-    assert_eq!(market.collect(&mut world, &first).await, None);
-    assert_eq!(market.collect(&mut world, &second).await, Some(Problem::INDEX_USED));
+    assert_eq!(market.collect(world, &first).await, None);
+    assert_eq!(market.collect(world, &second).await, Some(Problem::INDEX_USED));
 }
 
-async fn payments_that_do_not_fit(mut world: World) {
-    let mut market = market(&mut world, "usd 70.00", 25, 90).await;
+async fn payments_that_do_not_fit(world: &mut World) {
+    let mut market = market(world, "usd 70.00", 25, 90).await;
     // Another payee than the one who collects.
     let other: PersonaId = value("zz-66");
     let promise = world.promise(&mut market.session, &Market::deal(&other, "a", "usd 1.00"));
-    assert_eq!(market.collect(&mut world, &promise).await, Some(Problem::PAYEE_MISMATCH));
+    assert_eq!(market.collect(world, &promise).await, Some(Problem::PAYEE_MISMATCH));
     // Another amount than the payer's.
     let deal = Deal { payee: &market.payee, order: "b", price: "usd 1.00", amount: "usd 0.99" };
     let promise = world.promise(&mut market.session, &deal);
-    assert_eq!(market.collect(&mut world, &promise).await, Some(Problem::AMOUNT_MISMATCH));
+    assert_eq!(market.collect(world, &promise).await, Some(Problem::AMOUNT_MISMATCH));
     // Another order than the payer's.
-    let mut promise = market.promise(&mut world, "c", "usd 1.00");
+    let mut promise = market.promise(world, "c", "usd 1.00");
     promise.claim.order_id = value("d");
-    assert_eq!(market.collect(&mut world, &promise).await, Some(Problem::BAD_AUTH_CODE));
+    assert_eq!(market.collect(world, &promise).await, Some(Problem::BAD_AUTH_CODE));
     // An opaque value of another session.
-    let mut promise = market.promise(&mut world, "e", "usd 1.00");
+    let mut promise = market.promise(world, "e", "usd 1.00");
     promise.received.opaque[20] ^= 1;
-    let problem = market.collect(&mut world, &promise).await;
+    let problem = market.collect(world, &promise).await;
     assert!(matches!(problem, Some(problem) if problem == Problem::BAD_OPAQUE || problem == Problem::BAD_AUTH_CODE));
     // A session that does not exist has no keys, and its payer is told nothing.
-    let mut promise = market.promise(&mut world, "f", "usd 1.00");
+    let mut promise = market.promise(world, "f", "usd 1.00");
     promise.claim.payer_session_id = SessionId::of_number(99_999);
     let receipts = world.collect(&mut market.sales, &[promise]).await;
     assert_eq!(problems(&receipts), [Some(Problem::SESSION_UNKNOWN)]);
@@ -193,21 +193,21 @@ async fn payments_that_do_not_fit(mut world: World) {
     }
 }
 
-async fn nobody_pays_themselves(mut world: World) {
-    let mut market = market(&mut world, "usd 70.00", 25, 90).await;
+async fn nobody_pays_themselves(world: &mut World) {
+    let mut market = market(world, "usd 70.00", 25, 90).await;
     market.sales = world.open(&mut market.brian, "usd 0.00", 60, 10).await;
     let brian = market.brian.id.clone().expect("an id");
     let promise = world.promise(&mut market.session, &Market::deal(&brian, "a", "usd 1.00"));
-    assert_eq!(market.collect(&mut world, &promise).await, Some(Problem::SELF_PAYMENT));
+    assert_eq!(market.collect(world, &promise).await, Some(Problem::SELF_PAYMENT));
     let mut same = market.session.clone();
     let promise = world.promise(&mut same, &Market::deal(&brian, "b", "usd 1.00"));
     let receipts = world.collect(&mut same, &[promise]).await;
     assert_eq!(problems(&receipts), [Some(Problem::SELF_PAYMENT)]);
 }
 
-async fn the_merchant_s_envelope_is_checked(mut world: World) {
-    let mut market = market(&mut world, "usd 70.00", 25, 90).await;
-    let promise = market.promise(&mut world, "a", "usd 1.00");
+async fn the_merchant_s_envelope_is_checked(world: &mut World) {
+    let mut market = market(world, "usd 70.00", 25, 90).await;
+    let promise = market.promise(world, "a", "usd 1.00");
     let deal = [promise];
     let stranger = OpenedSession { id: SessionId::of_number(77), ..market.sales.clone() };
     let (_, ca2) = world.collection_at(&stranger, Index::FIRST, &deal);
@@ -234,13 +234,13 @@ async fn the_merchant_s_envelope_is_checked(mut world: World) {
     assert_eq!(whole(&receipts), Some(Problem::SESSION_CLOSED));
 }
 
-async fn a_full_batch(mut world: World) {
-    let mut market = market(&mut world, "usd 100.00", 300, 90).await;
+async fn a_full_batch(world: &mut World) {
+    let mut market = market(world, "usd 100.00", 300, 90).await;
     let mut promises = Vec::new();
     for n in 0..255 {
         // Every fifth asks for too much; they stand or fall alone.
         let price = if n % 5 == 4 { "usd 100.00" } else { "usd 0.10" };
-        promises.push(market.promise(&mut world, &format!("order-{n}"), price));
+        promises.push(market.promise(world, &format!("order-{n}"), price));
     }
     let receipts = world.collect(&mut market.sales, &promises).await;
     let verdicts = problems(&receipts);
@@ -254,7 +254,7 @@ async fn a_full_batch(mut world: World) {
     assert_eq!((closed.amount, closed.log.0.len()), (Some(money("usd 20.40")), 204));
 }
 
-async fn between_currencies(mut world: World) {
+async fn between_currencies(world: &mut World) {
     let mut brian = world.customer("brianb", "usd 100.00").await;
     let mut acme = world.registered("merchant", "acme").await;
     let payee = acme.id.clone().expect("an id");
@@ -278,8 +278,8 @@ async fn between_currencies(mut world: World) {
     assert_eq!(world.ask(&mut brian, &body).await.amount, Some(money("usd 31.24")));
 }
 
-async fn sessions_belong_to_their_personas(mut world: World) {
-    let mut market = market(&mut world, "usd 70.00", 25, 90).await;
+async fn sessions_belong_to_their_personas(world: &mut World) {
+    let mut market = market(world, "usd 70.00", 25, 90).await;
     let body = market.acme.closing(world.now, Some(&market.session.id), true);
     assert_eq!(world.refused(&mut market.acme, &body).await, Some(Problem::SESSION_UNKNOWN));
     let body = market.acme.closing(world.now, Some(&SessionId::of_number(u64::MAX)), true);
@@ -289,7 +289,7 @@ async fn sessions_belong_to_their_personas(mut world: World) {
     let body = market.brian.closing(world.now, None, false);
     let reply = world.ask(&mut market.brian, &body).await;
     assert_eq!((reply.outcome().problem, reply.amount), (None, Some(money("usd 90.00"))));
-    assert_eq!(market.pay(&mut world, "a", "usd 1.00").await, Some(Problem::SESSION_CLOSED));
+    assert_eq!(market.pay(world, "a", "usd 1.00").await, Some(Problem::SESSION_CLOSED));
 }
 
 everywhere! {
@@ -317,6 +317,6 @@ async fn classic_sessions_can_be_capped() {
         let mut brian = world.customer("brianb", "usd 200.00").await;
         let session = world.open(&mut brian, "usd 150.00", 120, 25).await;
         assert_eq!(session.reply.amount, Some(money(amount)));
-        assert_eq!(session.reply.key_lifetime.map(|minutes| minutes.get()), Some(minutes));
+        assert_eq!(session.reply.key_lifetime.map(protocol::value::Num::get), Some(minutes));
     }
 }

@@ -139,8 +139,8 @@ async fn killed_midway(program: Program, messages: &[String], answers: usize) ->
     while let Some(Ok((n, reply))) = tasks.join_next().await {
         replies[n] = reply;
         seen += 1;
-        if seen == answers {
-            program.take().map(Program::kill);
+        if let Some(program) = program.take_if(|_| seen == answers) {
+            program.kill();
         }
     }
     replies

@@ -77,61 +77,61 @@ async fn left(world: &World, race: &Race) -> (i64, i64) {
     (sessions[&race.payer.id.number()].current.minor, earned)
 }
 
-async fn identical_bytes(mut world: World) {
-    let race_of = start(&mut world, 1, 1, false).await;
+async fn identical_bytes(world: &mut World) {
+    let race_of = start(world, 1, 1, false).await;
     let (head, ca2) = world.collection_at(&race_of.sales[0], Index::FIRST, &race_of.promises);
-    let replies = race(&world, vec![ca2; 32]).await;
+    let replies = race(world, vec![ca2; 32]).await;
     assert!(replies.iter().all(|reply| *reply == replies[0]), "the same answer for all");
-    assert_eq!(verdict(&world, &race_of.sales[0], &head, &replies[0]), None);
-    assert_eq!(left(&world, &race_of).await, (6_700, 300));
+    assert_eq!(verdict(world, &race_of.sales[0], &head, &replies[0]), None);
+    assert_eq!(left(world, &race_of).await, (6_700, 300));
 }
 
-async fn different_bytes_at_one_index(mut world: World) {
-    let race_of = start(&mut world, 1, RACERS, true).await;
+async fn different_bytes_at_one_index(world: &mut World) {
+    let race_of = start(world, 1, RACERS, true).await;
     let mut collections = Vec::new();
     for (n, promise) in (1..).zip(&race_of.promises) {
         let index = Index::of(n).expect("an index");
         collections.push(world.collection_at(&race_of.sales[0], index, std::slice::from_ref(promise)));
     }
     let (heads, messages): (Vec<_>, Vec<_>) = collections.into_iter().unzip();
-    let replies = race(&world, messages).await;
+    let replies = race(world, messages).await;
     let verdicts: Vec<_> =
-        heads.iter().zip(&replies).map(|(head, reply)| verdict(&world, &race_of.sales[0], head, reply)).collect();
+        heads.iter().zip(&replies).map(|(head, reply)| verdict(world, &race_of.sales[0], head, reply)).collect();
     assert_eq!(verdicts.iter().filter(|problem| problem.is_none()).count(), 1);
     let used = verdicts.iter().filter(|problem| **problem == Some(Problem::INDEX_USED)).count();
     assert_eq!(used as u64, RACERS - 1);
-    assert_eq!(left(&world, &race_of).await, (6_700, 300));
+    assert_eq!(left(world, &race_of).await, (6_700, 300));
 }
 
-async fn one_payment_through_many_sessions(mut world: World) {
-    let race_of = start(&mut world, 8, 1, false).await;
+async fn one_payment_through_many_sessions(world: &mut World) {
+    let race_of = start(world, 8, 1, false).await;
     let collections: Vec<_> =
         race_of.sales.iter().map(|sales| world.collection_at(sales, Index::FIRST, &race_of.promises)).collect();
     let (heads, messages): (Vec<_>, Vec<_>) = collections.into_iter().unzip();
-    let replies = race(&world, messages).await;
+    let replies = race(world, messages).await;
     for ((sales, head), reply) in race_of.sales.iter().zip(&heads).zip(&replies) {
-        assert_eq!(verdict(&world, sales, head, reply), None, "the same payee: the first outcome again");
+        assert_eq!(verdict(world, sales, head, reply), None, "the same payee: the first outcome again");
     }
-    assert_eq!(left(&world, &race_of).await, (6_700, 300));
+    assert_eq!(left(world, &race_of).await, (6_700, 300));
 }
 
-async fn as_many_payments_as_there_is_money(mut world: World) {
-    let race_of = start(&mut world, 1, RACERS, false).await;
+async fn as_many_payments_as_there_is_money(world: &mut World) {
+    let race_of = start(world, 1, RACERS, false).await;
     let mut collections = Vec::new();
     for (n, promise) in (1..).zip(&race_of.promises) {
         let index = Index::of(n).expect("an index");
         collections.push(world.collection_at(&race_of.sales[0], index, std::slice::from_ref(promise)));
     }
     let (heads, messages): (Vec<_>, Vec<_>) = collections.into_iter().unzip();
-    let replies = race(&world, messages).await;
+    let replies = race(world, messages).await;
     let verdicts: Vec<_> =
-        heads.iter().zip(&replies).map(|(head, reply)| verdict(&world, &race_of.sales[0], head, reply)).collect();
+        heads.iter().zip(&replies).map(|(head, reply)| verdict(world, &race_of.sales[0], head, reply)).collect();
     let paid = verdicts.iter().filter(|problem| problem.is_none()).count();
     assert_eq!(paid, 23, "70 dollars are 23 times 3, and one left: {verdicts:?}");
-    assert_eq!(left(&world, &race_of).await, (100, 6_900));
+    assert_eq!(left(world, &race_of).await, (100, 6_900));
 }
 
-async fn closing_and_collecting(mut world: World) {
+async fn closing_and_collecting(world: &mut World) {
     let mut brian = world.customer("brianb", "usd 100.00").await;
     let mut acme = world.registered("merchant", "acme").await;
     let payee = acme.id.clone().expect("an id");
@@ -144,8 +144,8 @@ async fn closing_and_collecting(mut world: World) {
         let (head, ca2) = world.collection_at(&sales, Index::FIRST, &[promise]);
         let body = brian.closing(world.now, Some(&payer.id), false);
         let close = world.seal(&mut brian, &body);
-        let replies = race(&world, vec![ca2, close.text.clone()]).await;
-        let paid = verdict(&world, &sales, &head, &replies[0]);
+        let replies = race(world, vec![ca2, close.text.clone()]).await;
+        let paid = verdict(world, &sales, &head, &replies[0]);
         let closed: protocol::message::session::CloseSessionResponse =
             close.read_reply(replies[1].as_bytes()).expect("a reply");
         let expected = match paid {
@@ -159,22 +159,7 @@ async fn closing_and_collecting(mut world: World) {
     }
 }
 
-macro_rules! everywhere_at_once {
-    ($($name:ident)*) => {
-        mod memory {
-            $(#[tokio::test(flavor = "multi_thread")] async fn $name() {
-                super::$name(crate::common::World::new(protocol::Protocol::V2, crate::common::Kind::Memory)).await;
-            })*
-        }
-        mod sqlite {
-            $(#[tokio::test(flavor = "multi_thread")] async fn $name() {
-                super::$name(crate::common::World::new(protocol::Protocol::V2, crate::common::Kind::Sqlite)).await;
-            })*
-        }
-    };
-}
-
-everywhere_at_once! {
+everywhere! {
     identical_bytes
     different_bytes_at_one_index
     one_payment_through_many_sessions

@@ -10,16 +10,16 @@ use protocol::message::Reply as _;
 use protocol::outcome::{Problem, ResponseCode};
 use protocol::value::Count;
 
-async fn the_sample_transaction(mut world: World) {
+async fn the_sample_transaction(world: &mut World) {
     // A. Registration: Brian and Acme make their personas.
     let mut brian = world.registered("customer", "brianb").await;
-    assert_eq!(brian.id.as_ref().map(|id| id.as_str()), Some("brianb-40"));
+    assert_eq!(brian.id.as_ref().map(protocol::persona::PersonaId::as_str), Some("brianb-40"));
     let mut acme = world.registered("merchant", "acme").await;
     let payee = acme.id.clone().expect("an id");
 
     // B. Binding: Brian's account will fill his container.
     let bound = world.bind(&mut brian, ACCOUNT, "dda", "load,unload").await;
-    assert_eq!(bound.status.map(|status| status.into_string()).as_deref(), Some("enabled"));
+    assert_eq!(bound.status.map(protocol::value::Token::into_string).as_deref(), Some("enabled"));
 
     // C. Load $100.00.
     let loaded = world.move_funds(&mut brian, "usd 100.00").await;
@@ -30,8 +30,8 @@ async fn the_sample_transaction(mut world: World) {
     assert_eq!(session.reply.amount, Some(common::money("usd 70.00")));
     assert_eq!(session.reply.balance, Some(common::money("usd 30.00")));
     assert_eq!(session.reply.session_funds, Some(common::money("usd 70.00")));
-    assert_eq!(session.reply.key_lifetime.map(|minutes| minutes.get()), Some(120));
-    assert_eq!(session.reply.key_use_limit.map(|uses| uses.get()), Some(25));
+    assert_eq!(session.reply.key_lifetime.map(protocol::value::Num::get), Some(120));
+    assert_eq!(session.reply.key_use_limit.map(protocol::value::Index::get), Some(25));
     let mut sales = world.open(&mut acme, "usd 0.00", 960, 90).await;
 
     // E. Payment: rocket shoes for $42.50.
@@ -55,7 +55,7 @@ async fn the_sample_transaction(mut world: World) {
     let closed = world.ask(&mut brian, &body).await;
     assert_eq!(closed.amount, Some(common::money("usd 27.50")));
     let line = "20261121051804329|1|acme-82|1231-3424-234242|usd 42.50";
-    assert_eq!(closed.log.0.iter().map(|line| line.as_str()).collect::<Vec<_>>(), [line]);
+    assert_eq!(closed.log.0.iter().map(protocol::value::Text::as_str).collect::<Vec<_>>(), [line]);
     assert_eq!(world.balance(&brian, "usd").await, "usd 57.50");
     let body = acme.closing(world.now, None, true);
     let closed = world.ask(&mut acme, &body).await;

@@ -76,10 +76,9 @@ fn cases(json: &Value) -> &[Value] {
     json["exchanges"].as_array().expect("cases")
 }
 
-async fn exchanges(mut world: World) {
+async fn exchanges(world: &mut World) {
     let json = vectors(world.protocol);
     for case in cases(&json) {
-        let world = &mut world;
         match text(case, "message") {
             "registration" => same_reply::<RegistrationResponse>(world, case).await,
             "bind-instrument" => same_reply::<BindResponse>(world, case).await,
@@ -93,18 +92,18 @@ async fn exchanges(mut world: World) {
 }
 
 /// The file's payment and the close after it, in sessions that have the secrets of the file.
-async fn payment_and_close(mut world: World) {
+async fn payment_and_close(world: &mut World) {
     let json = vectors(world.protocol);
     for case in cases(&json).iter().filter(|case| !text(case, "message").ends_with("-session")) {
         world.now = date_of(case);
         world.send(text(case, "request")).await;
     }
-    session_of_file(&world, &json, "customer", 1, "brianb-40", "usd 70.00").await;
-    session_of_file(&world, &json, "merchant", 2, "acme-82", "usd 0.00").await;
+    session_of_file(world, &json, "customer", 1, "brianb-40", "usd 70.00").await;
+    session_of_file(world, &json, "merchant", 2, "acme-82", "usd 0.00").await;
     world.pass_millis(10);
     let ca3 = world.send(text(&json["payment"], "ca2")).await;
-    compare_ca3(&world, &json, &ca3);
-    same_reply::<CloseSessionResponse>(&mut world, cases(&json).last().expect("a case")).await;
+    compare_ca3(world, &json, &ca3);
+    same_reply::<CloseSessionResponse>(world, cases(&json).last().expect("a case")).await;
 }
 
 /// A session of the file, as if our server had opened it.

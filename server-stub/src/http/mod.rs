@@ -25,7 +25,7 @@ use crate::server::{Answer, Server};
 /// Longest time for one request, the slow sending of its body included.
 const REQUEST_TIME: Duration = Duration::from_secs(30);
 /// How long browsers may remember what CORS allows.
-const CORS_MAX_AGE: Duration = Duration::from_secs(3_600);
+const CORS_MAX_AGE: Duration = Duration::from_hours(1);
 
 /// The routes of a server.
 pub fn router(server: Arc<Server>) -> Router {

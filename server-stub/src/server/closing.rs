@@ -121,7 +121,7 @@ fn why_not(named: Option<Session>, id: &SessionId, persona: &PersonaId, now: Dat
 /// What is appended to 130M.
 fn memo(body: &CloseSession, session: &Session) -> String {
     let separator = if session.memo.is_empty() { "" } else { "; " };
-    format!("{separator}{}", body.record_note.as_ref().map(|note| note.as_str()).unwrap_or_default())
+    format!("{separator}{}", body.record_note.as_ref().map(Text::as_str).unwrap_or_default())
 }
 
 /// The sum of what returned in one currency; CS2 has room for one.

@@ -116,7 +116,7 @@ mod tests {
     use super::*;
 
     fn currency(code: &str) -> Currency {
-        Currency::of(code).unwrap()
+        Currency::of(code).expect("a currency")
     }
 
     #[test]
@@ -135,11 +135,11 @@ mod tests {
         let config = Config::default();
         for (from, to) in [("cad", "usd"), ("jpy", "gbp"), ("kwd", "jpy"), ("eur", "cad")] {
             let (from, to) = (currency(from), currency(to));
-            let rate = config.rate(from, to).unwrap();
+            let rate = config.rate(from, to).expect("a rate");
             for minor in [1, 7, 99, 12_345, 9_999_999] {
                 let price = Money::new(from, minor);
-                let offered = Rate::convert_up(price, Rate::ONE, to, rate).unwrap();
-                let cost = config.convert(price, to).unwrap().unwrap();
+                let offered = Rate::convert_up(price, Rate::ONE, to, rate).expect("an amount");
+                let cost = config.convert(price, to).expect("a rate").expect("an amount");
                 assert!(offered.minor >= cost.minor && offered.minor <= cost.minor + 1, "{price}: {offered}, {cost}");
             }
         }

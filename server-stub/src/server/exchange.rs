@@ -18,7 +18,7 @@ use protocol::Protocol;
 use protocol::date::Date;
 use protocol::exchange::OpenedRequest;
 use protocol::message::{Reply, Request, Sentence, SoftwareVersion};
-use protocol::outcome::Problem;
+use protocol::outcome::{Problem, ResponseCode};
 use protocol::value::{AnyBytes, Token, to_base64};
 use rand_core::CryptoRng;
 
@@ -151,6 +151,9 @@ impl Server {
         let records = body.load(&*self.store, &file, desk).await?;
         let (mut draft, reply) = decide(desk, body, file, records, rng)?;
         let response = opened.reply_as(M::reply_type(&reply), &reply, rng)?;
+        if !is_final(&reply) {
+            return Ok((None, response));
+        }
         draft.changes.push(incoming.log(key, &response));
         Ok((Some(draft.finish()), response))
     }
@@ -206,6 +209,13 @@ fn check_status(status: PersonaStatus) -> Result<(), Refusal> {
         PersonaStatus::Disabled => Err(Problem::PERSONA_DISABLED.into()),
         PersonaStatus::Closed => Err(Problem::PERSONA_CLOSED.into()),
     }
+}
+
+/// Whether the answer stands. One that asks to send the same again later does not, but a challenge (BI2) does: it was
+/// asked, and asking it twice must not count twice.
+fn is_final(reply: &impl Reply) -> bool {
+    let outcome = reply.outcome();
+    outcome.response != ResponseCode::Retry || outcome.problem == Some(&Problem::CHALLENGE_REQUIRED)
 }
 
 /// The client's clock is about right.

@@ -229,7 +229,7 @@ impl Server {
                     Ok(()) => {}
                     // Somebody was faster; if anything is left to do, the next sweep finds it.
                     Err(error @ (CommitError::Conflict(_) | CommitError::Busy)) => {
-                        tracing::debug!(%error, "swept later")
+                        tracing::debug!(%error, "swept later");
                     }
                     Err(CommitError::Store(error)) => return Err(error),
                 },

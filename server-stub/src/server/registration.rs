@@ -64,7 +64,7 @@ impl Server {
         }
         let wished = PersonaId::of(&body.requested_id);
         let others = suggestions(&body.requested_id, rng);
-        let taken = self.store.taken(&[&[wished.clone()], &others[..]].concat()).await?;
+        let taken = self.store.taken(&[std::slice::from_ref(&wished), &others[..]].concat()).await?;
         let (mut changes, reply) = decide(desk, body, key_name, &wished, &others, &taken);
         let response = opened.reply(&reply, rng)?;
         changes.push(incoming.log(key, &response));

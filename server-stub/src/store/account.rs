@@ -39,6 +39,19 @@ impl Account {
         }
     }
 
+    /// What kind of account it is.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Container(..) => "container",
+            Self::OnHold(..) => "on-hold",
+            Self::Session(..) => "session",
+            Self::Agency(_) => "agency",
+            Self::Bank(_) => "bank",
+            Self::Fees(_) => "fees",
+            Self::Exchange(_) => "exchange",
+        }
+    }
+
     /// Whether it belongs to a customer or merchant: such an account is never below zero.
     pub fn is_owned(&self) -> bool {
         matches!(self, Self::Container(..) | Self::OnHold(..) | Self::Session(..))
@@ -65,14 +78,11 @@ impl Account {
 
 impl fmt::Display for Account {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (kind, currency) = (self.kind(), self.currency());
         match self {
-            Self::Container(id, currency) => write!(f, "container/{id}/{currency}"),
-            Self::OnHold(id, currency) => write!(f, "on-hold/{id}/{currency}"),
-            Self::Session(id, currency) => write!(f, "session/{id}/{currency}"),
-            Self::Agency(currency) => write!(f, "agency/{currency}"),
-            Self::Bank(currency) => write!(f, "bank/{currency}"),
-            Self::Fees(currency) => write!(f, "fees/{currency}"),
-            Self::Exchange(currency) => write!(f, "exchange/{currency}"),
+            Self::Container(id, _) | Self::OnHold(id, _) => write!(f, "{kind}/{id}/{currency}"),
+            Self::Session(id, _) => write!(f, "{kind}/{id}/{currency}"),
+            Self::Agency(_) | Self::Bank(_) | Self::Fees(_) | Self::Exchange(_) => write!(f, "{kind}/{currency}"),
         }
     }
 }

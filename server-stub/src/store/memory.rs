@@ -15,8 +15,8 @@ use super::record::{
     Report, Session, SessionStatus, Transaction,
 };
 use super::{
-    Account, Change, ChangeSet, Collected, CommitError, Conflict, Logged, MAX_ATTEMPTS, MAX_REPORTS, PersonaFile,
-    Store, StoreError,
+    Account, Books, Change, ChangeSet, Collected, CommitError, Conflict, Logged, MAX_ATTEMPTS, MAX_REPORTS,
+    PersonaFile, Store, StoreError,
 };
 
 /// A store that forgets.
@@ -47,11 +47,6 @@ impl MemoryStore {
     /// An empty one.
     pub fn new() -> Self {
         Self::default()
-    }
-
-    /// Every journal entry, in order.
-    pub fn journal(&self) -> Vec<Entry> {
-        self.lock().journal.clone()
     }
 
     /// Every report, in order.
@@ -135,6 +130,18 @@ impl Store for MemoryStore {
         let mut tables = self.lock();
         tables.last_session += 1;
         Ok(SessionId::of_number(tables.last_session))
+    }
+
+    async fn books(&self) -> Result<Books, StoreError> {
+        let tables = self.lock();
+        Ok(Books {
+            journal: (1..).zip(tables.journal.iter().cloned()).collect(),
+            containers: tables.containers.iter().map(|((id, _), container)| (id.clone(), *container)).collect(),
+            sessions: tables.sessions.values().cloned().collect(),
+            transactions: tables.collected.values().cloned().collect(),
+            pending: tables.pending.values().cloned().collect(),
+            house: tables.house.iter().map(|(account, balance)| (account.clone(), *balance)).collect(),
+        })
     }
 
     async fn commit(&self, set: ChangeSet) -> Result<(), CommitError> {

@@ -29,7 +29,7 @@ pub use memory::MemoryStore;
 pub use sqlite::SqliteStore;
 
 use record::{
-    Attempts, Challenge, Container, Instrument, InstrumentId, LogKey, PendingLoad, Persona, Session, Transaction,
+    Attempts, Challenge, Container, Entry, Instrument, InstrumentId, LogKey, PendingLoad, Persona, Session, Transaction,
 };
 
 /// Everything of one persona that its own messages may touch.
@@ -47,6 +47,23 @@ pub struct PersonaFile {
     pub pending: Vec<PendingLoad>,
     /// Questions that wait for an answer.
     pub challenges: Vec<Challenge>,
+}
+
+/// The books as a whole: the journal, and every balance that it must explain.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Books {
+    /// Every entry, in order, with its row number.
+    pub journal: Vec<(u64, Entry)>,
+    /// Every container, with its owner.
+    pub containers: Vec<(PersonaId, Container)>,
+    /// Every session.
+    pub sessions: Vec<Session>,
+    /// Every collected payment.
+    pub transactions: Vec<Transaction>,
+    /// Every load on hold, with its owner.
+    pub pending: Vec<(PersonaId, PendingLoad)>,
+    /// The operator's accounts, minor units.
+    pub house: Vec<(Account, i64)>,
 }
 
 /// What the message log says of a key.
@@ -101,11 +118,14 @@ pub trait Store: Send + Sync {
     /// A number that no session has or will have but the one it is for.
     async fn new_session_id(&self) -> Result<SessionId, StoreError>;
 
+    /// All that [`crate::audit`] looks at, in one snapshot.
+    async fn books(&self) -> Result<Books, StoreError>;
+
     /// Applies a change set; it is durable before this returns.
     async fn commit(&self, set: ChangeSet) -> Result<(), CommitError>;
 }
 
 /// How many reports of clients are kept; nobody reads more, and nobody has to sign them.
-pub const MAX_REPORTS: usize = 10_000;
+pub const MAX_REPORTS: usize = 1_000;
 /// For how many ids wrong passphrases are counted at once; the oldest counts make room.
 pub const MAX_ATTEMPTS: usize = 100_000;

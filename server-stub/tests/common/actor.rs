@@ -151,7 +151,7 @@ impl Actor {
         }
     }
 
-    pub fn autoclosing(&self, now: Date, passphrase: &str) -> AutoclosePersona {
+    pub fn autoclosing(now: Date, passphrase: &str) -> AutoclosePersona {
         AutoclosePersona { server_date: now, swversion: value("1.0ref"), passphrase: value(passphrase) }
     }
 }

@@ -159,28 +159,27 @@ pub fn key_named(name: &str) -> ServerKeyName {
     ServerKeyName::of(name).expect("a name")
 }
 
-/// Runs a test for both suites over both stores.
+/// Nothing in the books of a store is a lie.
+pub async fn assert_sound(store: &dyn Store) {
+    let books = store.books().await.expect("a store");
+    assert_eq!(server_stub::audit::audit(&books).lies, []);
+}
+
+/// Runs a test for both suites over both stores, and audits the books after it.
 #[macro_export]
 macro_rules! everywhere {
-    ($($(#[$attribute:meta])* $name:ident)*) => {
-        mod modern_memory {
-            $($(#[$attribute])* #[tokio::test] async fn $name() {
-                super::$name($crate::common::World::new(protocol::Protocol::V2, $crate::common::Kind::Memory)).await;
-            })*
-        }
-        mod modern_sqlite {
-            $($(#[$attribute])* #[tokio::test] async fn $name() {
-                super::$name($crate::common::World::new(protocol::Protocol::V2, $crate::common::Kind::Sqlite)).await;
-            })*
-        }
-        mod classic_memory {
-            $($(#[$attribute])* #[tokio::test] async fn $name() {
-                super::$name($crate::common::World::new(protocol::Protocol::V1, $crate::common::Kind::Memory)).await;
-            })*
-        }
-        mod classic_sqlite {
-            $($(#[$attribute])* #[tokio::test] async fn $name() {
-                super::$name($crate::common::World::new(protocol::Protocol::V1, $crate::common::Kind::Sqlite)).await;
+    ($($name:ident)*) => {
+        $crate::everywhere! { modern_memory, V2, Memory, [$($name)*] }
+        $crate::everywhere! { modern_sqlite, V2, Sqlite, [$($name)*] }
+        $crate::everywhere! { classic_memory, V1, Memory, [$($name)*] }
+        $crate::everywhere! { classic_sqlite, V1, Sqlite, [$($name)*] }
+    };
+    ($room:ident, $protocol:ident, $kind:ident, [$($name:ident)*]) => {
+        mod $room {
+            $(#[tokio::test(flavor = "multi_thread")] async fn $name() {
+                let mut world = $crate::common::World::new(protocol::Protocol::$protocol, $crate::common::Kind::$kind);
+                super::$name(&mut world).await;
+                $crate::common::assert_sound(&*world.store).await;
             })*
         }
     };

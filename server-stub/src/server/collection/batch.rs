@@ -224,10 +224,7 @@ impl<'a> Batch<'a> {
     }
 
     /// Spends the merchant's use and, if it was the last, ends the session.
-    ///
-    /// # Errors
-    /// None that a session which can be used can cause.
-    pub fn finish(mut self) -> Result<ChangeSet, Refusal> {
+    pub fn finish(mut self) -> ChangeSet {
         let before = &self.merchant_before;
         let number = before.id.number();
         self.changes.push(Change::Use(number));
@@ -240,7 +237,7 @@ impl<'a> Batch<'a> {
             let last = u32::from(before.use_limit.get()) - 1;
             self.changes.require(Condition::SessionUsesBelow { session: number, uses: last });
         }
-        Ok(self.changes)
+        self.changes
     }
 }
 

@@ -11,9 +11,10 @@ use protocol::value::{Index, SessionId};
 use rusqlite::{Connection, Params, Row, params};
 
 use super::super::record::{
-    Attempts, Challenge, Container, Instrument, InstrumentId, LogKey, PendingLoad, Persona, Session, Transaction,
+    Attempts, Challenge, Container, Entry, Instrument, InstrumentId, LogKey, PendingLoad, Persona, Reason, Session,
+    Transaction,
 };
-use super::super::{Collected, Logged, PersonaFile, StoreError};
+use super::super::{Account, Books, Collected, Logged, PersonaFile, StoreError};
 use super::row::{
     binding_of_json, column, count, damaged, date, functions, log_key, money, optional_date, persona_id, protocol,
     read_instrument_status, read_persona_status, read_session_status, signed, split, unsigned, value,
@@ -252,4 +253,38 @@ pub fn due(db: &Connection, now: Date, limit: usize) -> Result<Vec<PersonaId>, S
                SELECT persona FROM movement_405 WHERE clears IS NOT NULL AND clears <= ?1
                LIMIT ?2";
     all(db, sql, params![now.millis(), count(limit)?], |row| persona_id(row, "persona"))
+}
+
+/// The books as a whole.
+pub fn books(db: &Connection) -> Result<Books, StoreError> {
+    let owner = |row: &Row<'_>| persona_id(row, "persona");
+    let pending = "SELECT * FROM movement_405 WHERE clears IS NOT NULL";
+    Ok(Books {
+        journal: all(db, "SELECT * FROM journal ORDER BY id", [], entry)?,
+        containers: all(db, "SELECT * FROM container_120g", [], |row| Ok((owner(row)?, container(row)?.1)))?,
+        sessions: all(db, "SELECT * FROM session_130 ORDER BY id", [], session)?,
+        transactions: all(db, "SELECT * FROM transaction_130n", [], transaction)?,
+        pending: all(db, pending, [], |row| Ok((owner(row)?, pending_load(row)?)))?,
+        house: all(db, "SELECT * FROM house_account", [], |row| {
+            Ok((account(row, "account")?, column(row, "balance")?))
+        })?,
+    })
+}
+
+fn entry(row: &Row<'_>) -> Result<(u64, Entry), StoreError> {
+    let reason: String = column(row, "reason")?;
+    let entry = Entry {
+        date: date(row, "date")?,
+        reason: Reason::of_name(&reason).ok_or_else(|| damaged("reason"))?,
+        debit: account(row, "debit")?,
+        credit: account(row, "credit")?,
+        amount: money(row, "currency", "amount")?,
+        reference: column(row, "reference")?,
+    };
+    Ok((unsigned(column(row, "id")?)?, entry))
+}
+
+fn account(row: &Row<'_>, name: &str) -> Result<Account, StoreError> {
+    let text: String = column(row, name)?;
+    Account::of_name(&text).ok_or_else(|| damaged(name))
 }

@@ -6,7 +6,9 @@ mod load;
 mod row;
 
 use std::collections::{HashMap, HashSet};
-use std::path::Path;
+use std::fs::OpenOptions;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -20,7 +22,7 @@ use rusqlite::{Connection, OpenFlags};
 
 use self::committer::Committer;
 use super::record::{Attempts, InstrumentId, LogKey, Session, Transaction};
-use super::{Change, ChangeSet, Collected, CommitError, Logged, PersonaFile, Store, StoreError};
+use super::{Books, Change, ChangeSet, Collected, CommitError, Logged, PersonaFile, Store, StoreError};
 
 /// The file in the data directory.
 pub const FILE: &str = "books.sqlite";
@@ -36,7 +38,7 @@ const KEPT_READERS: usize = 8;
 /// A store in one file.
 #[derive(Debug)]
 pub struct SqliteStore {
-    path: std::path::PathBuf,
+    path: PathBuf,
     readers: Mutex<Vec<Connection>>,
     committer: Committer,
     last_session: AtomicU64,
@@ -53,6 +55,16 @@ impl SqliteStore {
         let last: i64 = connection.query_row("SELECT COALESCE(MAX(id), 0) FROM session_130", [], |row| row.get(0))?;
         let last_session = AtomicU64::new(row::unsigned(last)?);
         Ok(Self { path, readers: Mutex::default(), committer: Committer::start(connection)?, last_session })
+    }
+
+    /// Reads the books of a folder without changing anything, whether a server runs there or not.
+    ///
+    /// # Errors
+    /// There are none, or they cannot be read.
+    pub fn books_of(folder: &Path) -> Result<Books, StoreError> {
+        let connection = open_reader(&folder.join(FILE))?;
+        connection.execute_batch("BEGIN")?;
+        load::books(&connection)
     }
 
     /// Runs a load on a connection of its own, within one snapshot.
@@ -118,6 +130,10 @@ impl Store for SqliteStore {
         Ok(SessionId::of_number(self.last_session.fetch_add(1, Ordering::Relaxed) + 1))
     }
 
+    async fn books(&self) -> Result<Books, StoreError> {
+        self.read(load::books)
+    }
+
     async fn commit(&self, set: ChangeSet) -> Result<(), CommitError> {
         for change in &set.changes {
             if let Change::Open(session) = change {
@@ -130,6 +146,9 @@ impl Store for SqliteStore {
 }
 
 fn open_writer(path: &Path) -> Result<Connection, StoreError> {
+    // The keys of open sessions are in there; the log beside it gets the same mode.
+    let file = OpenOptions::new().create(true).append(true).mode(0o600).open(path);
+    file.map_err(|error| StoreError(format!("{}: {error}", path.display())))?;
     let mut connection = Connection::open(path)?;
     connection.busy_timeout(BUSY_WAIT)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);

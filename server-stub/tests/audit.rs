@@ -1,0 +1,136 @@
+//! The audit believes true books, and finds every single value that was changed behind the server's back.
+
+mod common;
+
+use std::path::Path;
+use std::process::Command;
+
+use common::payment::Deal;
+use common::{Kind, World};
+use protocol::Protocol;
+use rusqlite::Connection;
+use server_stub::audit::audit;
+use server_stub::store::SqliteStore;
+
+/// Books with a bit of everything: two currencies, sessions that are open, closed, expired and used up, money on hold.
+async fn busy_books() -> World {
+    let mut world = World::new(Protocol::V2, Kind::Sqlite);
+    let mut brian = world.customer("brianb", "usd 100.00").await;
+    let mut acme = world.registered("merchant", "acme").await;
+    let payee = acme.id.clone().expect("an id");
+    let mut first = world.open(&mut brian, "usd 40.00", 120, 2).await;
+    let mut second = world.open(&mut brian, "usd 30.00", 1, 25).await;
+    let mut sales = world.open(&mut acme, "usd 0.00", 960, 90).await;
+    let mut canadian = world.open(&mut acme, "cad 0.00", 960, 90).await;
+    let deal = |order, price, amount| Deal { payee: &payee, order, price, amount };
+    world.pay(&mut first, &mut sales, &deal("a", "usd 4.25", "usd 4.25")).await;
+    world.pay(&mut second, &mut sales, &deal("b", "usd 5.00", "usd 5.00")).await;
+    world.pay(&mut second, &mut canadian, &deal("c", "cad 14.00", "usd 10.00")).await;
+    world.pay(&mut first, &mut canadian, &deal("d", "cad 7.00", "usd 5.00")).await;
+    world.pass_secs(120);
+    assert_eq!(world.server.sweep(world.now).await, Ok(1));
+    let body = acme.closing(world.now, Some(&sales.id), false);
+    world.ask(&mut acme, &body).await;
+    world.open(&mut brian, "usd 12.00", 120, 25).await;
+    world.bind(&mut brian, "059013218175002", "dda", "load").await;
+    world.move_funds(&mut brian, "usd 9.00").await;
+    world
+}
+
+fn lies(folder: &Path) -> Vec<String> {
+    let books = SqliteStore::books_of(folder).expect("books");
+    audit(&books).lies.iter().map(ToString::to_string).collect()
+}
+
+/// Changes of one value each. Sessions: 1 used up, 2 expired, 3 closed, 4 the Canadian one, 5 open.
+const CORRUPTIONS: &[&str] = &[
+    "UPDATE container_120g SET available = available + 1 WHERE persona = 'brianb-40' AND currency = 'usd'",
+    "UPDATE container_120g SET available = available - 1 WHERE persona = 'acme-82' AND currency = 'usd'",
+    "UPDATE container_120g SET on_hold = on_hold + 1 WHERE persona = 'brianb-40'",
+    "UPDATE container_120g SET available = -1 WHERE persona = 'acme-82' AND currency = 'usd'",
+    "UPDATE container_120g SET currency = 'jpy' WHERE persona = 'brianb-40' AND currency = 'usd'",
+    "UPDATE container_120g SET persona = 'zz-66' WHERE persona = 'brianb-40' AND currency = 'usd'",
+    "DELETE FROM container_120g WHERE persona = 'brianb-40' AND currency = 'usd'",
+    "UPDATE session_130 SET current = current + 1 WHERE id = 5",
+    "UPDATE session_130 SET current = current - 1 WHERE id = 4",
+    "UPDATE session_130 SET current = 1 WHERE id = 1",
+    "UPDATE session_130 SET opening = opening + 1 WHERE id = 2",
+    "UPDATE session_130 SET currency = 'cad' WHERE id = 5",
+    "UPDATE session_130 SET uses = uses - 1 WHERE id = 1",
+    "UPDATE session_130 SET uses = 0 WHERE id = 4",
+    "UPDATE session_130 SET uses = use_limit + 1 WHERE id = 5",
+    "UPDATE session_130 SET use_limit = 1 WHERE id = 1",
+    "UPDATE session_130 SET ended = NULL, ended_by = NULL WHERE id = 2",
+    "UPDATE session_130 SET ended = ended - 1 WHERE id = 2",
+    "UPDATE session_130 SET ended_by = 'used-up' WHERE id = 2",
+    "UPDATE session_130 SET ended = opened, ended_by = 'closed' WHERE id = 5",
+    "UPDATE session_130 SET persona = 'acme-82' WHERE id = 1",
+    "UPDATE session_130 SET id = 99 WHERE id = 5",
+    "DELETE FROM session_130 WHERE id = 5",
+    "UPDATE journal SET amount = amount + 1 WHERE id = 1",
+    "UPDATE journal SET amount = 0 WHERE reason = 'return' AND amount > 0",
+    "UPDATE journal SET debit = 'agency/cad' WHERE id = 1",
+    "UPDATE journal SET debit = 'fees/usd' WHERE id = 1",
+    "UPDATE journal SET credit = 'container/acme-82/usd' WHERE id = 1",
+    "UPDATE journal SET currency = 'cad' WHERE id = 1",
+    "UPDATE journal SET reason = 'load' WHERE reason = 'payment' AND reference = '1/1'",
+    "UPDATE journal SET reason = 'payment' WHERE id = 1",
+    "UPDATE journal SET reference = '1/2' WHERE reference = '1/1'",
+    "UPDATE journal SET reference = '' WHERE reference = '2/1'",
+    "UPDATE journal SET date = date + 3600000 WHERE reference = '2/1'",
+    "DELETE FROM journal WHERE id = 1",
+    "DELETE FROM journal WHERE reference = '2/2' AND currency = 'cad'",
+    "INSERT INTO journal SELECT NULL, date, reason, debit, credit, currency, amount, reference FROM journal WHERE id = 1",
+    "UPDATE transaction_130n SET charged = charged + 1 WHERE payer_session = 1 AND payer_index = 1",
+    "UPDATE transaction_130n SET credited = credited - 1 WHERE payer_session = 2 AND payer_index = 2",
+    "UPDATE transaction_130n SET currency = 'cad' WHERE payer_session = 1 AND payer_index = 1",
+    "UPDATE transaction_130n SET payer_index = 9 WHERE payer_session = 2 AND payer_index = 1",
+    "UPDATE transaction_130n SET payer = 'acme-82' WHERE payer_session = 1 AND payer_index = 1",
+    "UPDATE transaction_130n SET payee = 'brianb-40' WHERE payer_session = 1 AND payer_index = 1",
+    "UPDATE transaction_130n SET payee_session = 4 WHERE payer_session = 1 AND payer_index = 1",
+    "UPDATE transaction_130n SET payee_index = 91 WHERE payer_session = 1 AND payer_index = 1",
+    "DELETE FROM transaction_130n WHERE payer_session = 1 AND payer_index = 2",
+    "UPDATE house_account SET balance = balance + 1 WHERE account = 'agency/usd'",
+    "UPDATE house_account SET account = 'fees/usd' WHERE account = 'exchange/usd'",
+    "DELETE FROM house_account WHERE account = 'exchange/cad'",
+    "UPDATE movement_405 SET amount = amount + 1 WHERE clears IS NOT NULL",
+    "UPDATE movement_405 SET clears = NULL",
+    "UPDATE movement_405 SET persona = 'zz-66' WHERE clears IS NOT NULL",
+];
+
+#[tokio::test]
+async fn every_changed_value_is_found() {
+    let world = busy_books().await;
+    assert_eq!(lies(world.folder()), Vec::<String>::new());
+    for corruption in CORRUPTIONS {
+        let folder = tempfile::tempdir().expect("a folder");
+        let source = Connection::open(world.folder().join("books.sqlite")).expect("books");
+        let copy = folder.path().join("books.sqlite");
+        source.execute("VACUUM INTO ?1", [copy.to_string_lossy()]).expect("a copy");
+        let books = Connection::open(&copy).expect("a copy");
+        books.pragma_update(None, "ignore_check_constraints", true).expect("a setting");
+        let changed = books.execute(corruption, []).unwrap_or_else(|error| panic!("{corruption}: {error}"));
+        assert!(changed > 0, "{corruption} changes nothing");
+        drop(books);
+        assert!(!lies(folder.path()).is_empty(), "{corruption} is not found");
+    }
+}
+
+#[tokio::test]
+async fn the_program_says_which_row_it_is() {
+    let world = busy_books().await;
+    let run = || {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_server-stub"));
+        let output = command.arg("audit").arg("--data-dir").arg(world.folder()).output().expect("the program runs");
+        (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned())
+    };
+    let (code, said) = run();
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("usd agency                    -100.00"), "{said}");
+    assert!(said.contains("usd bank                        -9.00"), "{said}");
+    let books = Connection::open(world.folder().join("books.sqlite")).expect("books");
+    books.execute("UPDATE session_130 SET current = current + 1 WHERE id = 5", []).expect("a change");
+    let (code, said) = run();
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("session/5/usd: the balance is 12.01; the journal moved 12.00"), "{said}");
+}
