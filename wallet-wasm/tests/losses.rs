@@ -310,6 +310,9 @@ fn a_refusal_moves_nothing() {
 fn pages_are_kept_in_their_place() {
     both(async |protocol: Protocol| {
         let (sim, store) = (Sim::new(protocol), MemoryStore::new());
+        let offered = offer(&sim, "order-1", "usd 42.50");
+        let accepted = open(&store, &sim).accept(page("0"), &offered).await;
+        assert_eq!(accepted, Err(WalletFault::NotRegistered));
         let (wallet, _) = with_session(&sim, &store).await;
         let form = || Err(WalletFault::refused(Problem::FORM));
         let good = offer(&sim, "order-1", "usd 42.50");
