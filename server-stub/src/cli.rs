@@ -12,7 +12,7 @@ pub type Ending = Result<ExitCode, Box<dyn Error + Send + Sync>>;
 
 /// Electronic cash for the web: the payment server and the merchant's till.
 #[derive(Debug, Parser)]
-#[command(version, about, propagate_version = true)]
+#[command(version, propagate_version = true)]
 pub struct Cli {
     #[command(subcommand)]
     command: Command,

@@ -149,13 +149,13 @@ mod tests {
 
     #[test]
     fn keys_are_made_once() {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = tempfile::tempdir().expect("a folder");
         let mut rng = rand::rngs::StdRng::from_seed([1; 32]);
-        let first = ServerKeys::open(folder.path(), true, &mut rng).unwrap().published();
-        let second = ServerKeys::open(folder.path(), true, &mut rng).unwrap().published();
+        let first = ServerKeys::open(folder.path(), true, &mut rng).expect("keys").published();
+        let second = ServerKeys::open(folder.path(), true, &mut rng).expect("keys").published();
         assert_eq!(first, second);
         assert_eq!(first.len(), 2);
-        let modern_only = ServerKeys::open(folder.path(), false, &mut rng).unwrap().published();
+        let modern_only = ServerKeys::open(folder.path(), false, &mut rng).expect("keys").published();
         assert_eq!(modern_only, first[..1]);
     }
 }

@@ -23,6 +23,8 @@ use crate::vault::{Vault, make_folder};
 
 /// How often sessions whose lifetime is over are looked for.
 const SWEEP_EVERY: Duration = Duration::from_secs(5);
+/// How many sweeps follow each other where many personas are due at once.
+const SWEEPS_AT_ONCE: usize = 64;
 /// The folder of the secrets, within the data directory.
 const KEYS: &str = "keys";
 
@@ -100,8 +102,15 @@ async fn sweep(server: Arc<Server>) {
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        if let Err(error) = server.sweep(http::now()).await {
-            tracing::error!(%error, "the sweep failed");
+        for _ in 0..SWEEPS_AT_ONCE {
+            match server.sweep(http::now()).await {
+                Ok(0) => break,
+                Ok(_) => {}
+                Err(error) => {
+                    tracing::error!(%error, "the sweep failed");
+                    break;
+                }
+            }
         }
     }
 }

@@ -164,12 +164,12 @@ mod tests {
 
     #[test]
     fn a_secret_file_is_made_once_and_refused_when_exposed() {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("key");
-        let first = secret_file(&path, || Ok(vec![1])).unwrap();
-        assert_eq!(first, secret_file(&path, || Ok(vec![2])).unwrap());
-        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
+        let first = secret_file(&path, || Ok(vec![1])).expect("a secret");
+        assert_eq!(first, secret_file(&path, || Ok(vec![2])).expect("a secret"));
+        assert_eq!(fs::metadata(&path).expect("a file").permissions().mode() & 0o777, 0o600);
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).expect("a mode");
         assert!(matches!(secret_file(&path, || Ok(vec![2])), Err(VaultError::Exposed { mode: 0o640, .. })));
     }
 
