@@ -46,6 +46,7 @@ use protocol::message::registration::Registration;
 use protocol::message::report::MessageReport;
 use protocol::message::session::{CloseSession, OpenSession};
 use protocol::message::{ErrorMessage, Request, RequestHead};
+use protocol::money::Rate;
 use protocol::outcome::Problem;
 use protocol::suite::CryptoFault;
 use protocol::template::Record;
@@ -133,9 +134,16 @@ impl Server {
         Published {
             protocols: spoken.map(|protocol| protocol.number().to_owned()).collect(),
             keys: self.keys.published().into_iter().filter(|key| speaks(&key.protocol)).collect(),
-            currencies: self.config.rates.keys().map(|currency| currency.code().to_owned()).collect(),
+            currencies: self.currencies(),
             agreements: self.config.agreements.clone(),
         }
+    }
+
+    /// The currencies served, the base currency first: a client that does not choose gets that one.
+    fn currencies(&self) -> Vec<String> {
+        let (base, others): (Vec<_>, Vec<_>) =
+            self.config.rates.iter().partition(|(_, rate)| **rate == Rate::ONE);
+        base.into_iter().chain(others).map(|(currency, _)| currency.code().to_owned()).collect()
     }
 
     fn speaks(&self, protocol: Protocol) -> bool {
