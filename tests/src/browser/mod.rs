@@ -146,5 +146,7 @@ fn capabilities(profile: &Path, extension: &Path, console: &Path) -> Result<Chro
     capabilities.add_arg(&format!("--user-data-dir={}", profile.display()))?;
     capabilities.add_arg(&format!("--disable-extensions-except={}", extension.display()))?;
     capabilities.add_arg(&format!("--load-extension={}", extension.display()))?;
+    // Otherwise the extension's own windows, such as that for approvals, are no windows to the driver.
+    capabilities.add_experimental_option("enableExtensionTargets", true)?;
     Ok(capabilities)
 }
