@@ -102,6 +102,43 @@ async fn a_killed_till_goes_on_with_the_same_collection() {
     assert!(town.line().collections.is_empty(), "the stored CA4");
 }
 
+/// kill -9 at any moment of 20 payments: none is lost, none is charged twice.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_till_killed_again_and_again_neither_loses_nor_doubles() {
+    const PAYMENTS: usize = 20;
+    let mut town = Town::new(Protocol::V2, &[]).await;
+    let mut shopper = Shopper::with(&town, "brianb", "70.00").await;
+    let mut promises = Vec::new();
+    for _ in 0..PAYMENTS {
+        let offer = town.order("usd 1.00").await;
+        let (payment, ca1) = shopper.promise(&offer, usd("1.00"));
+        promises.push((offer, payment, ca1));
+    }
+    for killed_after_ms in [0, 1, 2, 4, 7, 11, 16, 25] {
+        for (offer, _, ca1) in &promises {
+            let url = format!("{}/orders/{}/pay", town.till, offer.request.order_id);
+            tokio::spawn(http().post(url).body(ca1.clone()).send());
+        }
+        sleep(std::time::Duration::from_millis(killed_after_ms)).await;
+        town.restart_till();
+    }
+    let mut left = Vec::new();
+    for (offer, payment, ca1) in &promises {
+        // What the killed tills had sent is answered first; until then the wallet is told to ask again.
+        let receipt = loop {
+            let reply = town.pay(offer, ca1).await;
+            if let Ok(receipt) = shopper.read(payment, &reply) {
+                break receipt;
+            }
+            assert_eq!(problem(&reply), "busy");
+        };
+        assert_eq!(receipt.response_code, ResponseCode::Success);
+        assert_eq!(town.status(offer).await, "paid");
+        left.extend(receipt.session_balance.map(|balance| balance.minor));
+    }
+    assert_eq!((left.len(), left.iter().min()), (PAYMENTS, Some(&5000)), "$70.00 less 20 times $1.00");
+}
+
 /// Payments that come together share CA2s, and each gets its own answer.
 #[tokio::test(flavor = "multi_thread")]
 async fn payments_that_come_together_are_collected_together() {
