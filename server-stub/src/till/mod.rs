@@ -84,7 +84,7 @@ pub struct Args {
     /// The merchant id wished for; the server adds two check digits.
     #[arg(long, value_parser = parse::<RequestedId>)]
     pub name: RequestedId,
-    /// Where the operator of the server reaches the merchant [default: NAME@localhost].
+    /// Where the operator of the server reaches the merchant; by default NAME@localhost.
     #[arg(long, value_parser = parse::<Address>)]
     pub email: Option<Address>,
     /// The language of the server's messages.
@@ -96,13 +96,13 @@ pub struct Args {
     /// The bank account to bind.
     #[arg(long, value_name = "NUMBER", value_parser = parse::<Token<34>>, default_value = "059013218175654")]
     pub instrument: Token<34>,
-    /// Where pages and wallets reach the till: an address of the shop's own origin [default: the address it listens on].
+    /// Where pages and wallets reach the till: an address of the shop's own origin; by default the address it listens on.
     #[arg(long, value_name = "URL")]
     pub public_url: Option<String>,
-    /// The pages `success`, `failure` and `cancel` that the browser goes to stand here [default: the public URL].
+    /// The pages `success`, `failure` and `cancel` that the browser goes to stand here; by default the public URL.
     #[arg(long, value_name = "URL")]
     pub return_url: Option<String>,
-    /// The protocol to register with, 1.0 or 2.0 [default: the newest that the server speaks].
+    /// The protocol to register with, 1.0 or 2.0; by default the newest that the server speaks.
     #[arg(long, value_parser = parse_protocol)]
     pub protocol: Option<Protocol>,
     /// How long a sales session is asked for.
