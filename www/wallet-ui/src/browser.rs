@@ -65,6 +65,16 @@ pub fn focus_first_error() {
     focus_soon("[aria-invalid='true']");
 }
 
+/// True if no element of the page has the focus.
+pub fn nothing_has_focus() -> bool {
+    document().active_element().is_none_or(|element| element.tag_name() == "BODY")
+}
+
+/// True if the shopper looks at another window: an element that loses its focus then was not left for another one.
+pub fn is_elsewhere() -> bool {
+    !document().has_focus().unwrap_or(true)
+}
+
 /// Closes this window or tab.
 pub fn close_window() {
     window().close().ok();

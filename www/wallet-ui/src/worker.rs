@@ -1,7 +1,9 @@
 //! Asking the worker.
 
-use js_sys::{JSON, Promise};
-use wallet_messages::{Action, Answer, Ask, Fault, MoneyMoved};
+use js_sys::Promise;
+use serde::{Serialize, de::DeserializeOwned};
+use serde_wasm_bindgen::Serializer;
+use wallet_messages::{Action, Answer, Fault, MoneyMoved};
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 
@@ -16,16 +18,22 @@ use crate::browser;
 pub async fn ask<A: Action>(action: &A) -> Result<A::Output, Fault> {
     let sent = sent(action).ok_or_else(|| fault("field-form", MoneyMoved::No))?;
     let answer = exchange(&sent).await.ok_or_else(|| fault("no-answer", MoneyMoved::Waiting))?;
-    match read::<A::Output>(&answer) {
+    match read::<A::Output>(answer) {
         Some(Answer::Ok(output)) => Ok(output),
         Some(Answer::Error(fault)) => Err(fault),
         None => Err(fault("answer-unreadable", MoneyMoved::Waiting)),
     }
 }
 
+/// [`wallet_messages::Ask`] with its input still typed: messages between parts of an extension travel as JSON.
+#[derive(Serialize)]
+struct Asked<'a, A> {
+    action: &'static str,
+    input: &'a A,
+}
+
 fn sent<A: Action>(action: &A) -> Option<JsValue> {
-    let ask = Ask { action: A::NAME.to_owned(), input: serde_json::to_value(action).ok()? };
-    JSON::parse(&serde_json::to_string(&ask).ok()?).ok()
+    Asked { action: A::NAME, input: action }.serialize(&Serializer::json_compatible()).ok()
 }
 
 async fn exchange(sent: &JsValue) -> Option<JsValue> {
@@ -34,9 +42,8 @@ async fn exchange(sent: &JsValue) -> Option<JsValue> {
     JsFuture::from(promise.dyn_into::<Promise>().ok()?).await.ok()
 }
 
-fn read<T: serde::de::DeserializeOwned>(answer: &JsValue) -> Option<Answer<T>> {
-    let text = JSON::stringify(answer).ok()?.as_string()?;
-    serde_json::from_str(&text).ok()
+fn read<T: DeserializeOwned>(answer: JsValue) -> Option<Answer<T>> {
+    serde_wasm_bindgen::from_value(answer).ok()
 }
 
 fn fault(code: &str, money: MoneyMoved) -> Fault {

@@ -22,8 +22,8 @@ impl Field {
     }
 
     /// A field with a value that may be overwritten.
-    pub fn filled(id: &'static str, value: &str) -> Self {
-        Self { id, value: RwSignal::new(value.to_owned()), error: RwSignal::new(None) }
+    pub fn filled(id: &'static str, value: impl Into<String>) -> Self {
+        Self { id, value: RwSignal::new(value.into()), error: RwSignal::new(None) }
     }
 
     /// Checks what was typed; a complaint is shown at the field.

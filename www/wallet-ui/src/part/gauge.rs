@@ -58,5 +58,5 @@ fn ticking() -> ReadSignal<i64> {
     if let Ok(interval) = set_interval_with_handle(move || set_now.set(browser::now()), TICK) {
         on_cleanup(move || interval.clear());
     }
-    now.into()
+    now
 }

@@ -39,13 +39,15 @@ pub fn Frame(
             <span class="brand"><span class="brand-mark" aria-hidden="true"></span>{t("brand")}</span>
             {aside}
         </header>
+        <main>
         <Show when=move || historic.get()>
             <p class="historic" data-testid="historic-cipher"><strong>{t("historic_cipher")}</strong>" "{t("historic_cipher_why")}</p>
         </Show>
         <div class="notices" role="status" data-testid="notice">
             {move || notice.0.get().map(|text| view! { <p class="notice">{text}</p> })}
         </div>
-        <main>{children()}</main>
+            {children()}
+        </main>
     }
 }
 

@@ -42,8 +42,10 @@ pub fn SessionForm(
     opened: impl Fn(SessionView) + Clone + Send + Sync + 'static,
 ) -> impl IntoView {
     let task = Task::new();
-    let form = Form::new(&suggested);
-    let digits = balance.digits;
+    let lifetimes = lifetimes(suggested.minutes);
+    let form = Form::new(suggested);
+    let holds = t_with("session_amount_hint", &[&format::money(&balance)]);
+    let MoneyView { currency, digits, .. } = balance;
     let submit = move |event: SubmitEvent| {
         event.prevent_default();
         match form.read(digits) {
@@ -53,9 +55,9 @@ pub fn SessionForm(
     };
     view! {
         <form novalidate on:submit=submit data-testid="session-form">
-            <TextField field=form.amount label=t_with("session_amount", &[&balance.currency.to_uppercase()])
-                hint=t_with("session_amount_hint", &[&format::money(&balance)]) inputmode="decimal" />
-            <Choice field=form.minutes label=t("session_lifetime") options=lifetimes(suggested.minutes) />
+            <TextField field=form.amount label=t_with("session_amount", &[&currency.to_ascii_uppercase()])
+                hint=holds inputmode="decimal" />
+            <Choice field=form.minutes label=t("session_lifetime") options=lifetimes />
             <TextField field=form.uses label=t("session_uses") hint=t("session_uses_hint") inputmode="numeric" />
             <TextField field=form.note label=t("session_note") hint=t("session_note_hint") />
             <Submit task label waiting=t("session_waiting") testid="session-submit" />
@@ -73,11 +75,12 @@ struct Form {
 }
 
 impl Form {
-    fn new(suggested: &Suggested) -> Self {
+    fn new(suggested: Suggested) -> Self {
+        let Suggested { amount, minutes, uses } = suggested;
         Self {
-            amount: Field::filled("session-amount-field", &suggested.amount),
-            minutes: Field::filled("session-minutes", &suggested.minutes.to_string()),
-            uses: Field::filled("session-uses-field", &suggested.uses.to_string()),
+            amount: Field::filled("session-amount-field", amount),
+            minutes: Field::filled("session-minutes", minutes.to_string()),
+            uses: Field::filled("session-uses-field", uses.to_string()),
             note: Field::new("session-note"),
         }
     }

@@ -28,9 +28,12 @@ pub fn Receipt() -> impl IntoView {
                     <Screen title=t("unlock_title") testid="unlock"><Unlock opened=move || receipt.refresh() /></Screen>
                 }.into_any(),
                 (false, Some(receipt)) => slip(receipt).into_any(),
-                (false, None) => view! {
-                    <Show when=move || fault.with(Option::is_none)><Loading /></Show>
+                (false, None) if fault.with(Option::is_some) => view! {
+                    <Screen title=t("receipt_none_title") testid="receipt-none">
+                        <a class="button" href="home.html" data-testid="go-home">{t("go_home")}</a>
+                    </Screen>
                 }.into_any(),
+                (false, None) => Loading().into_any(),
             }}
         </Frame>
     }

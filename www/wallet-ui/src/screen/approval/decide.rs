@@ -1,13 +1,16 @@
 //! What the shopper can do about a request: pay, cancel, open a session first, or unlock first.
 
 use leptos::prelude::*;
-use wallet_messages::{Approve, Fault, MoneyMoved, Paid, PaysFrom, ReadApproval, Refuse, SessionOffer};
-use web_sys::KeyboardEvent;
+use wallet_messages::{Paid, PaysFrom, ReadApproval, Refuse, SessionOffer};
 
-use super::{View, armed::armed};
+use super::{
+    View,
+    armed::armed,
+    pay::{Pay, PayStatus},
+};
 use crate::{
     browser, format,
-    part::{FaultNote, SessionForm, Suggested, Unlock, Waiting},
+    part::{FaultNote, SessionForm, Suggested, Unlock},
     task::Task,
     text::{t, t_with},
     watched::Watched,
@@ -27,7 +30,6 @@ pub fn decide(watched: Watched<ReadApproval>, view: View, paid: RwSignal<Option<
                 None => ().into_any(),
             }}
             {buttons(pay, view, way, paid)}
-            <FaultNote fault=pay.fault />
         </section>
     }
 }
@@ -106,50 +108,18 @@ fn short(offer: Option<&SessionOffer>) -> impl IntoView + use<> {
 
 fn buttons(pay: Task, view: View, way: Memo<Option<Way>>, paid: RwSignal<Option<Paid>>) -> impl IntoView {
     let refuse = Task::new();
-    let request =
-        move || view.with_untracked(|view| view.as_ref().map(|view| view.request.clone())).unwrap_or_default();
     let is_armed = armed(move || (view.get(), way.get()));
     let is_payable = Memo::new(move |_| way.with(|way| matches!(way, Some(Way::Pay(_)))));
-    let pays = move |_| {
-        if is_armed.get_untracked() && is_payable.get_untracked() {
-            pay.run(Approve { request: request() }, move |done| paid.set(Some(done)));
-        }
+    let cancels = move |_| {
+        let request = view.with_untracked(|view| view.as_ref().map(|view| view.request.clone())).unwrap_or_default();
+        refuse.run(Refuse { request }, |_| browser::close_window());
     };
-    let cancels = move |_| refuse.run(Refuse { request: request() }, |_| browser::close_window());
     view! {
         <div class="actions decision">
             <button type="button" data-testid="cancel" on:click=cancels>{t("cancel")}</button>
-            <Show when=move || is_payable.get()>
-                <button
-                    type="button"
-                    class="primary pay"
-                    data-testid="pay"
-                    disabled=move || !is_armed.get() || pay.busy.get()
-                    aria-describedby="pay-hint"
-                    on:click=pays
-                    on:keydown=not_by_enter
-                >
-                    {move || pay_label(pay.fault.get().as_ref())}
-                </button>
-            </Show>
+            <Show when=move || is_payable.get()><Pay pay view is_armed paid /></Show>
         </div>
-        <Show when=move || is_payable.get()><p class="hint pay-hint" id="pay-hint">{t("pay_hint")}</p></Show>
-        <Waiting on=pay.busy label=t("pay_waiting") />
+        <Show when=move || is_payable.get()><PayStatus pay /></Show>
         <FaultNote fault=refuse.fault />
-    }
-}
-
-/// Enter ends forms and closes dialogs everywhere, so it is pressed without looking: it does not pay. Space does.
-fn not_by_enter(event: KeyboardEvent) {
-    if event.key() == "Enter" {
-        event.prevent_default();
-    }
-}
-
-/// After a payment whose answer is missing, the same payment can be sent again.
-fn pay_label(fault: Option<&Fault>) -> String {
-    match fault {
-        Some(fault) if fault.money == MoneyMoved::Waiting => t("pay_again"),
-        _ => t("pay"),
     }
 }

@@ -12,6 +12,7 @@
 mod armed;
 mod decide;
 mod paid;
+mod pay;
 mod request;
 
 use leptos::prelude::*;
@@ -19,7 +20,7 @@ use wallet_messages::{ApprovalView, Paid, ReadApproval};
 
 use crate::{
     browser,
-    part::{FaultNote, Frame, Loading},
+    part::{FaultNote, Frame, Loading, Screen},
     text::t,
     watched::Watched,
 };
@@ -49,9 +50,13 @@ pub fn Approval() -> impl IntoView {
 /// The request cannot be read: nothing can be paid here.
 fn gone() -> impl IntoView {
     view! {
-        <div class="actions">
-            <button type="button" data-testid="close-window" on:click=|_| browser::close_window()>{t("close_window")}</button>
-        </div>
+        <Screen title=t("approval_gone_title") testid="approval-gone">
+            <div class="actions">
+                <button type="button" data-testid="close-window" on:click=|_| browser::close_window()>
+                    {t("close_window")}
+                </button>
+            </div>
+        </Screen>
     }
 }
 

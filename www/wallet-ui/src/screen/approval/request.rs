@@ -48,16 +48,19 @@ fn draw(said: Said) -> impl IntoView {
                 <p class="asker-label">{t("approval_origin")}</p>
                 <p class="asker-origin" data-testid="approval-origin" dir="ltr">{origin}</p>
             </div>
-            <p class="price" data-testid="approval-price">{price}</p>
             {charge.map(|charge| view! {
                 <p class="charge" data-testid="approval-charge">{t_with("approval_charge", &[&charge])}</p>
             })}
             <dl class="facts">
+                <div class="price"><dt>{t("price")}</dt><dd data-testid="approval-price">{price}</dd></div>
                 <div><dt>{t("merchant")}</dt><dd><bdi data-testid="approval-merchant">{merchant}</bdi></dd></div>
                 <div><dt>{t("order")}</dt><dd><bdi data-testid="approval-order">{order}</bdi></dd></div>
             </dl>
-            <h2 class="note-title">{t("note")}</h2>
-            <blockquote class="note" dir="auto" data-testid="approval-note">{note}</blockquote>
+            <h2 class="note-title" id="note-title">{t("note")}</h2>
+            // Long words of a merchant scroll, by keyboard too.
+            <blockquote class="note" dir="auto" tabindex="0" aria-labelledby="note-title" role="group" data-testid="approval-note">
+                {note}
+            </blockquote>
         </Screen>
     }
 }

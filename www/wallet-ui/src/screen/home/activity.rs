@@ -65,7 +65,7 @@ fn row(entry: &ActivityView) -> impl IntoView + use<> {
 
 /// The word that stands for a kind or state in messages, for tests and styles.
 fn word(value: &impl serde::Serialize) -> Option<String> {
-    serde_json::to_value(value).ok()?.as_str().map(str::to_owned)
+    serde_wasm_bindgen::to_value(value).ok()?.as_string()
 }
 
 /// Says how it ended, where that was not well.

@@ -65,6 +65,11 @@ fn form(bound: impl Fn(Bound) + Copy + Send + Sync + 'static) -> impl IntoView {
             None => browser::focus_first_error(),
         }
     };
+    // What was wrong with an account's number says nothing of a card's.
+    Effect::new(move || {
+        form.kind.value.track();
+        form.number.error.set(None);
+    });
     let is_card = move || form.kind.value.with(|kind| kind != "dda");
     let kinds: Vec<_> = KINDS.iter().map(|kind| ((*kind).to_owned(), instruments::kind(kind))).collect();
     view! {
@@ -114,7 +119,7 @@ impl Form {
             city: Field::new("bind-city"),
             state: Field::new("bind-state"),
             postal_code: Field::new("bind-postal-code"),
-            country: Field::filled("bind-country", &likely_country()),
+            country: Field::filled("bind-country", likely_country()),
             autoclose: Field::new("bind-autoclose"),
             autoclose_passphrase: Field::new("bind-autoclose-passphrase"),
         }

@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// The screen that closes the session with this id.
-pub fn close(id: String) -> impl IntoView {
+pub fn close(id: &str) -> impl IntoView + use<> {
     // Read once: the question stays as it was asked while the answer is on its way.
     let found = Wallet::here().value.with_untracked(|state| {
         let home = state.as_ref()?.home.as_ref()?;

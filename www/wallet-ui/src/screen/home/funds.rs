@@ -70,7 +70,7 @@ impl Form {
             wallet,
             notice: Notice::here(),
             task: Task::new(),
-            instrument: Field::filled("funds-instrument", &first),
+            instrument: Field::filled("funds-instrument", first),
             amount: Field::new("funds-amount"),
             balance: wallet.part(|home| Some(home.balance.clone())),
             usable,

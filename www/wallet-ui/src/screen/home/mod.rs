@@ -93,6 +93,6 @@ fn opened() -> impl IntoView {
         Route::Load => funds::Load().into_any(),
         Route::Unload => funds::Unload().into_any(),
         Route::Open => open::Open().into_any(),
-        Route::Close(session) => close::close(session).into_any(),
+        Route::Close(session) => close::close(&session).into_any(),
     }
 }

@@ -33,7 +33,7 @@ pub fn Sessions() -> impl IntoView {
                 <details class="ended" data-testid="sessions-ended">
                     <summary>{t("sessions_ended")}</summary>
                     <ul class="rows">
-                        <For each=move || ended.get() key=|session| format!("{session:?}") let:session>{stub(session)}</For>
+                        <For each=move || ended.get() key=|session| format!("{session:?}") let:session>{stub(&session)}</For>
                     </ul>
                 </details>
             </Show>
@@ -70,7 +70,7 @@ fn coupon(session: SessionView) -> impl IntoView {
     }
 }
 
-fn stub(session: SessionView) -> impl IntoView {
+fn stub(session: &SessionView) -> impl IntoView + use<> {
     let why = match session.state {
         SessionState::Open => t("session_state_open"),
         SessionState::Closed => t("session_state_closed"),
@@ -79,7 +79,7 @@ fn stub(session: SessionView) -> impl IntoView {
     };
     view! {
         <li class="row">
-            <span class="row-what">{named(&session)}</span>
+            <span class="row-what">{named(session)}</span>
             <span class="row-amount">{format::money(&session.opened)}</span>
             <span class="row-more">{why}" · "{format::date(session.opened_at)}</span>
         </li>

@@ -51,7 +51,7 @@ impl Agreements {
             self.agreed.update(|agreed| {
                 agreed.retain(|known| *known != number);
                 agreed.extend(on.then_some(number));
-            })
+            });
         };
         view! {
             <div class="field tick">
