@@ -17,8 +17,7 @@ use crate::{
 };
 
 /// The lower half of the window.
-pub fn decide(watched: Watched<ReadApproval>, view: View, paid: RwSignal<Option<Paid>>) -> impl IntoView {
-    let pay = Task::new();
+pub fn decide(watched: Watched<ReadApproval>, view: View, pay: Task, paid: RwSignal<Option<Paid>>) -> impl IntoView {
     let way = Memo::new(move |_| view.get().map(|view| Way::of(view.locked, view.from, view.offer)));
     view! {
         <section class="decide" data-testid="decide">

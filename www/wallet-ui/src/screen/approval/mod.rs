@@ -21,6 +21,7 @@ use wallet_messages::{ApprovalView, Paid, ReadApproval};
 use crate::{
     browser,
     part::{FaultNote, Frame, Loading, Screen},
+    task::Task,
     text::t,
     watched::Watched,
 };
@@ -32,15 +33,17 @@ pub fn Approval() -> impl IntoView {
     let watched = Watched::new(ReadApproval { request });
     let paid = RwSignal::new(None::<Paid>);
     let historic = move || watched.value.with(|view| view.as_ref().is_some_and(|view| view.historic_cipher));
-    // Once it is paid the worker forgets the request: that is no fault any more.
-    let fault = Signal::derive(move || watched.fault.get().filter(|_| paid.with(Option::is_none)));
+    // It lives as long as the page: the worker forgets the request when it pays, and what came of it must still be shown.
+    let pay = Task::new();
+    let is_decided = move || pay.busy.get() || pay.fault.with(Option::is_some) || paid.with(Option::is_some);
+    let fault = Signal::derive(move || watched.fault.get().filter(|_| !is_decided()));
     view! {
         <Frame historic=Signal::derive(historic)>
             <FaultNote fault />
             {move || match (paid.get(), fault.with(Option::is_some), watched.value.with(Option::is_some)) {
                 (Some(paid), ..) => paid::paid(paid).into_any(),
                 (None, true, _) => gone().into_any(),
-                (None, false, true) => asked(watched, paid).into_any(),
+                (None, false, true) => asked(watched, pay, paid).into_any(),
                 (None, false, false) => Loading().into_any(),
             }}
         </Frame>
@@ -61,11 +64,11 @@ fn gone() -> impl IntoView {
 }
 
 /// Draws the parts of a request that is there; each follows its own piece of the view.
-fn asked(watched: Watched<ReadApproval>, paid: RwSignal<Option<Paid>>) -> impl IntoView {
+fn asked(watched: Watched<ReadApproval>, pay: Task, paid: RwSignal<Option<Paid>>) -> impl IntoView {
     let view = Memo::new(move |_| watched.value.get());
     view! {
         {request::request(view)}
-        {decide::decide(watched, view, paid)}
+        {decide::decide(watched, view, pay, paid)}
     }
 }
 
