@@ -171,7 +171,9 @@ struct Open {
 
 impl Reader {
     fn line(&mut self, line: &str, number: usize) -> Result<(), FormFault> {
-        if let Some(rest) = line.strip_prefix([' ', '\t']) { self.open.as_mut().ok_or(FormFault::BadLine(number))?.append(rest) } else {
+        if let Some(rest) = line.strip_prefix([' ', '\t']) {
+            self.open.as_mut().ok_or(FormFault::BadLine(number))?.append(rest)
+        } else {
             self.close()?;
             self.open = Some(Open::read(line).ok_or(FormFault::BadLine(number))?);
             self.open.as_ref().map_or(Ok(()), Open::check)
@@ -184,7 +186,9 @@ impl Reader {
         if self.pairs.len() >= MAX_PAIRS {
             return Err(FormFault::TooLong { what: "section", limit: MAX_PAIRS });
         }
-        if self.pairs.insert(label, Entry { value, folds: false }).is_none() { Ok(()) } else {
+        if self.pairs.insert(label, Entry { value, folds: false }).is_none() {
+            Ok(())
+        } else {
             let label = self.pairs.last().map(|(label, _)| label.clone());
             Err(FormFault::Repeated(label.unwrap_or_default()))
         }

@@ -141,8 +141,7 @@ impl Server {
 
     /// The currencies served, the base currency first: a client that does not choose gets that one.
     fn currencies(&self) -> Vec<String> {
-        let (base, others): (Vec<_>, Vec<_>) =
-            self.config.rates.iter().partition(|(_, rate)| **rate == Rate::ONE);
+        let (base, others): (Vec<_>, Vec<_>) = self.config.rates.iter().partition(|(_, rate)| **rate == Rate::ONE);
         base.into_iter().chain(others).map(|(currency, _)| currency.code().to_owned()).collect()
     }
 

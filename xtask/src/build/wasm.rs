@@ -61,7 +61,18 @@ impl<'a> Compiler<'a> {
     fn shrink(&self, wasm: &Path) -> Result<()> {
         let mut node = self.house.command("node");
         // Which extensions of WebAssembly it may use, it reads from the module itself.
-        let flags = ["-Oz", "-aimfs", "0", "-fimfs", "0", "-ocimfs", "0", "--strip-debug", "--strip-producers", "--strip-target-features"];
+        let flags = [
+            "-Oz",
+            "-aimfs",
+            "0",
+            "-fimfs",
+            "0",
+            "-ocimfs",
+            "0",
+            "--strip-debug",
+            "--strip-producers",
+            "--strip-target-features",
+        ];
         run(node.arg(&self.wasm_opt).args(flags).arg(wasm).arg("-o").arg(wasm))
     }
 }
