@@ -60,6 +60,15 @@ pub fn focus_soon(selector: &'static str) {
     });
 }
 
+/// Puts the focus on the first element that matches if what had it is gone.
+pub fn focus_if_lost(selector: &'static str) {
+    request_animation_frame(move || {
+        if nothing_has_focus() {
+            focus_soon(selector);
+        }
+    });
+}
+
 /// Puts the focus on the first field that holds something wrong.
 pub fn focus_first_error() {
     focus_soon("[aria-invalid='true']");

@@ -19,6 +19,11 @@ use crate::{
 /// The lower half of the window.
 pub fn decide(watched: Watched<ReadApproval>, view: View, pay: Task, paid: RwSignal<Option<Paid>>) -> impl IntoView {
     let way = Memo::new(move |_| view.get().map(|view| Way::of(view.locked, view.from, view.offer)));
+    // A form that is done goes away with the focus in it.
+    Effect::new(move || {
+        way.track();
+        browser::focus_if_lost("h1");
+    });
     view! {
         <section class="decide" data-testid="decide">
             {move || match way.get() {
@@ -84,11 +89,7 @@ fn afterwards(from: &PaysFrom) -> impl IntoView + use<> {
 fn open(watched: Watched<ReadApproval>, offer: SessionOffer) -> impl IntoView {
     let SessionOffer { balance, amount, minutes, uses } = offer;
     let suggested = Suggested { amount, minutes, uses };
-    // The form goes away with the focus in it: the heading takes it, and Pay is armed anew.
-    let opened = move |_| {
-        watched.refresh();
-        browser::focus_soon("h1");
-    };
+    let opened = move |_| watched.refresh();
     view! {
         <h2>{t("approval_open_title")}</h2>
         <p>{t("approval_open_why")}</p>

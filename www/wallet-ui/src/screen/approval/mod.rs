@@ -31,22 +31,47 @@ use crate::{
 pub fn Approval() -> impl IntoView {
     let request = browser::parameter("request").unwrap_or_default();
     let watched = Watched::new(ReadApproval { request });
-    let paid = RwSignal::new(None::<Paid>);
-    let historic = move || watched.value.with(|view| view.as_ref().is_some_and(|view| view.historic_cipher));
-    // It lives as long as the page: the worker forgets the request when it pays, and what came of it must still be shown.
+    // The payment outlives what is drawn: the worker may forget the request before it answers.
     let pay = Task::new();
-    let is_decided = move || pay.busy.get() || pay.fault.with(Option::is_some) || paid.with(Option::is_some);
-    let fault = Signal::derive(move || watched.fault.get().filter(|_| !is_decided()));
+    let paid = RwSignal::new(None::<Paid>);
+    let stage = Memo::new(move |_| Stage::of(watched, pay, paid));
+    let historic = move || watched.value.with(|view| view.as_ref().is_some_and(|view| view.historic_cipher));
+    let fault = move || (stage.get() == Stage::Gone).then(|| pay.fault.get().or_else(|| watched.fault.get())).flatten();
     view! {
         <Frame historic=Signal::derive(historic)>
-            <FaultNote fault />
-            {move || match (paid.get(), fault.with(Option::is_some), watched.value.with(Option::is_some)) {
-                (Some(paid), ..) => paid::paid(paid).into_any(),
-                (None, true, _) => gone().into_any(),
-                (None, false, true) => asked(watched, pay, paid).into_any(),
-                (None, false, false) => Loading().into_any(),
+            <FaultNote fault=Signal::derive(fault) />
+            {move || match stage.get() {
+                Stage::Loading => Loading().into_any(),
+                Stage::Gone => gone().into_any(),
+                Stage::Asked => asked(watched, pay, paid).into_any(),
+                Stage::Paid => paid.get_untracked().map(paid::paid).into_any(),
             }}
         </Frame>
+    }
+}
+
+/// What the window shows as a whole.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    Loading,
+    Gone,
+    Asked,
+    Paid,
+}
+
+impl Stage {
+    fn of(watched: Watched<ReadApproval>, pay: Task, paid: RwSignal<Option<Paid>>) -> Self {
+        let is_read = watched.value.with(Option::is_some);
+        let is_gone = watched.fault.with(Option::is_some);
+        if paid.with(Option::is_some) {
+            Self::Paid
+        } else if is_read && (pay.busy.get() || !is_gone) {
+            Self::Asked
+        } else if is_gone {
+            Self::Gone
+        } else {
+            Self::Loading
+        }
     }
 }
 
