@@ -25,7 +25,9 @@ use protocol::money::{Currency, Money};
 use protocol::persona::{PersonaId, RequestedId};
 use protocol::secret::SessionSecrets;
 use protocol::suite::{KeyInput, SessionMessage};
-use protocol::value::{Address, AnyBytes, Index, Language, Num, Reading, SessionId, Token, Value as _, Version1};
+use protocol::value::{
+    Address, AnyBytes, Bytes, Index, Language, Num, Reading, SessionId, Token, Value as _, Version1,
+};
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
 use server_stub::bank::Sandbox;
@@ -112,7 +114,7 @@ impl Bench {
         let config = Config { allow_classic: true, ..Config::default() };
         let server = Server::new(store, keys, Vault::of_key(&[7; 32]), Box::new(Sandbox), config);
         let mut clerk = Clerk { protocol, server: &server, transaction: 1 };
-        let (payer, _) = clerk.persona("payer", 1_000_00).await?;
+        let (payer, _) = clerk.persona("payer", 100_000).await?;
         let (payee, payee_id) = clerk.persona("payee", 0).await?;
         let (next_index, next_batch) = (1.into(), 1.into());
         Ok(Self { protocol, server, payer, payee, payee_id, next_index, next_batch })
@@ -373,8 +375,8 @@ impl Clerk<'_> {
         let opened = self.ask(Some(&id), &open, &key).await?;
         let secret = |bytes: Option<&[u8]>| bytes.map(<[u8]>::to_vec).map(Into::into).context("a secret");
         let secrets = SessionSecrets {
-            key: secret(opened.session_key.as_ref().map(|key| key.as_slice()))?,
-            salt: secret(opened.session_salt.as_ref().map(|salt| salt.as_slice()))?,
+            key: secret(opened.session_key.as_ref().map(Bytes::as_slice))?,
+            salt: secret(opened.session_salt.as_ref().map(Bytes::as_slice))?,
         };
         Ok((Session { id: opened.session_id.context("a session")?, secrets }, id))
     }

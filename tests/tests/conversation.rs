@@ -60,7 +60,7 @@ async fn with_cash(brian: &Customer) -> Result<()> {
 
     // C. He loads $100.00.
     let loaded = brian.load(Load { instrument: account.id, amount: "100.00".to_owned() }).await?;
-    assert_eq!((loaded.amount, loaded.balance), (dollars(100_00), dollars(100_00)));
+    assert_eq!((loaded.amount, loaded.balance), (dollars(10_000), dollars(10_000)));
     Ok(())
 }
 
@@ -77,25 +77,25 @@ async fn sample_transaction(protocol: Protocol) -> Result<()> {
 
     // D. He opens a session of $70.00 for two hours and 25 payments; $30.00 stay in the container.
     let session = brian.open_session(christmas_shopping()).await?;
-    assert_eq!((&session.left, session.uses_left, session.state), (&dollars(70_00), 25, SessionState::Open));
-    assert_eq!(brian.state().await?.home.expect("an open wallet").balance, dollars(30_00));
+    assert_eq!((&session.left, session.uses_left, session.state), (&dollars(7_000), 25, SessionState::Open));
+    assert_eq!(brian.state().await?.home.expect("an open wallet").balance, dollars(3_000));
 
     // E. Payment: Acme offers the rocket shoes (PR1); the wallet shows who asks for how much.
     let (order, pr1) = town.with_merchant(|acme| acme.place(&town, "usd 42.50", NOTE))??;
     let request = brian.accept(checkout_page("click-1"), &pr1).await?;
     let shown = brian.approval(&request).await?;
     assert_eq!((shown.origin.as_str(), shown.merchant.as_str()), (SHOP, "acme-82"));
-    assert_eq!((&shown.price, shown.note.as_str()), (&dollars(42_50), NOTE));
+    assert_eq!((&shown.price, shown.note.as_str()), (&dollars(4_250), NOTE));
     assert_eq!(shown.historic_cipher, protocol == Protocol::V1);
-    assert_eq!(shown.from.expect("a session that fits").holds_after, dollars(27_50));
+    assert_eq!(shown.from.expect("a session that fits").holds_after, dollars(2_750));
 
     // He says Pay: CA1 to Acme, CA2 to the server, CA3 back to Acme, CA4 back to Brian.
     let paid = brian.approve(&request).await?;
-    assert_eq!(paid.left, dollars(27_50));
+    assert_eq!(paid.left, dollars(2_750));
     assert_eq!(town.with_merchant(|acme| acme.status(&town, &order))??, Status::Paid);
-    assert_eq!(town.with_merchant(|acme| acme.session.current.minor)?, 42_50);
+    assert_eq!(town.with_merchant(|acme| acme.session.current.minor)?, 4_250);
     let receipt = brian.receipt(ReadReceipt { payment: paid.payment }).await?;
-    assert_eq!((receipt.state, receipt.charged), (ActivityState::Done, dollars(42_50)));
+    assert_eq!((receipt.state, receipt.charged), (ActivityState::Done, dollars(4_250)));
 
     // The same offer again is not paid again.
     let again = brian.accept(checkout_page("click-2"), &pr1).await?;
@@ -104,9 +104,9 @@ async fn sample_transaction(protocol: Protocol) -> Result<()> {
 
     // F. He closes the session: $27.50 return, and the container holds $57.50.
     let closed = brian.close_session(&session.id).await?;
-    assert_eq!((closed.amount, closed.balance), (dollars(27_50), dollars(57_50)));
+    assert_eq!((closed.amount, closed.balance), (dollars(2_750), dollars(5_750)));
     let home = brian.state().await?.home.expect("an open wallet");
-    assert_eq!(home.balance, dollars(57_50));
+    assert_eq!(home.balance, dollars(5_750));
     assert!(home.sessions.iter().all(|session| session.state == SessionState::Closed));
     Ok(())
 }
@@ -133,12 +133,12 @@ async fn a_session_that_does_not_fit_is_never_used() -> Result<()> {
     let request = brian.accept(checkout_page("click-1"), &pr1).await?;
     let shown = brian.approval(&request).await?;
     assert_eq!(shown.from, None);
-    assert_eq!(shown.offer.expect("an offer to open one").balance, dollars(90_00));
+    assert_eq!(shown.offer.expect("an offer to open one").balance, dollars(9_000));
     assert_eq!(brian.approve(&request).await.expect_err("no session fits").code(), "no-session-fits");
 
     // After one is opened, the same request goes through.
     brian.open_session(christmas_shopping()).await?;
-    assert_eq!(brian.approve(&request).await?.left, dollars(27_50));
+    assert_eq!(brian.approve(&request).await?.left, dollars(2_750));
     Ok(())
 }
 
@@ -156,6 +156,6 @@ async fn a_session_over_its_lifetime_returns_what_is_left() -> Result<()> {
     // Closing it asks the server, which has returned the money already.
     brian.resume().await?;
     let reopened = brian.open_session(OpenSession { amount: "100.00".to_owned(), ..christmas_shopping() }).await?;
-    assert_eq!(reopened.left, dollars(100_00));
+    assert_eq!(reopened.left, dollars(10_000));
     Ok(())
 }

@@ -37,6 +37,8 @@ pub fn Onboarding() -> impl IntoView {
                 state.as_ref().and_then(|state| state.home.as_ref()).is_some_and(|home| home.historic_cipher)
             })
     };
+    // The phase changes while the persona is made: only what is drawn may decide whether it is drawn anew.
+    let is_read = Memo::new(move |_| phase.with(Option::is_some));
     // A persona that this page has just made must not turn its own last step into "there is one already".
     let there_is_one = Memo::new(move |_| {
         step.with(|step| *step == Step::Server) && phase.get().is_some_and(|phase| phase != Phase::New)
@@ -44,7 +46,7 @@ pub fn Onboarding() -> impl IntoView {
     view! {
         <Frame historic=Signal::derive(historic)>
             <FaultNote fault=wallet.fault />
-            {move || match (phase.with(Option::is_some), there_is_one.get(), step.get()) {
+            {move || match (is_read.get(), there_is_one.get(), step.get()) {
                 (false, ..) => Loading().into_any(),
                 (_, true, _) => already().into_any(),
                 (.., Step::Server) => server::ask(step).into_any(),
