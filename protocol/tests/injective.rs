@@ -267,6 +267,17 @@ fn no_verdicts() -> Verdicts {
     Verdicts { batch, payments: Vec::new() }
 }
 
+/// Found by the property: one rate and one amount are written alike.
+#[test]
+fn one_rate_without_an_amount_is_refused() {
+    let rows = [("response-code", "failure"), ("problem", "busy"), ("order-id", "x"), ("request-version", "1")];
+    let classic = vectors(Protocol::V1);
+    for (label, accepted) in [("foreign-exchange", false), ("amount", true)] {
+        let pairs = rows.into_iter().chain([(label, "cad 0.60")]).collect();
+        assert_eq!(read_receipt(&classic, &pairs).is_some(), accepted, "{label}");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_048))]
 

@@ -11,7 +11,7 @@ use crate::envelope::Envelope;
 use crate::fault::FormFault;
 use crate::message::ErrorMessage;
 use crate::message::payment::{PAYER_RECEIPT_TYPE, PAYMENT_TYPE, PayerReceipt, PayerReceiptHead, Payment, PaymentBody};
-use crate::money::Money;
+use crate::money::{Currency, Money};
 use crate::outcome::{Problem, ResponseCode};
 use crate::pairs::Pairs;
 use crate::secret::SessionSecrets;
@@ -150,6 +150,10 @@ fn check_payer_receipt(protocol: Protocol, receipt: &PayerReceipt) -> Result<(),
         // 1.0 hashes values without labels: these could not be told apart.
         return Err(FormFault::Unexpected("session-balance, uses-left or seconds-left".to_owned()));
     }
+    if protocol == Protocol::V1 && receipt.foreign_exchange.is_some() && receipt.amount.is_none() {
+        // One rate alone hashes like an amount alone.
+        return Err(FormFault::Ambiguous("foreign-exchange".to_owned()));
+    }
     refuse_ambiguous_remark(protocol, receipt.remark.as_ref().map(super::super::value::Text::as_str))
 }
 
@@ -167,17 +171,15 @@ pub(super) fn check_verdict(
     }
 }
 
-/// Protocol 1.0 hashes values without their labels: a remark must not look like the value that may follow it.
+/// Protocol 1.0 hashes values without their labels and white space: a remark must not look like a value that may follow it.
 pub(super) fn refuse_ambiguous_remark(protocol: Protocol, remark: Option<&str>) -> Result<(), FormFault> {
-    use crate::money::Rates;
-    use crate::value::Value as _;
     let Some(remark) = remark.filter(|_| protocol == Protocol::V1) else { return Ok(()) };
-    let reading = Reading::of(protocol);
     let stripped: String = remark.chars().filter(|c| !c.is_ascii_whitespace()).collect();
-    let looks_like_another = Money::parse(remark, reading).is_some()
-        || Rates::parse(remark, reading).is_some()
-        || Problem::ALL.iter().any(|problem| problem.code() == stripped);
-    if looks_like_another || remark.contains('|') {
+    // Amounts and rates begin with a currency and a digit.
+    let like_money = stripped.get(..3).is_some_and(|code| Currency::of(code).is_some())
+        && stripped[3..].starts_with(|c: char| c.is_ascii_digit());
+    let like_problem = Problem::ALL.iter().any(|problem| problem.code() == stripped);
+    if like_money || like_problem || remark.contains('|') {
         return Err(FormFault::Ambiguous("remark".to_owned()));
     }
     Ok(())

@@ -45,7 +45,7 @@ pub trait Conversation: Stored + Clone {
         true
     }
 
-    /// Ends the procedure by a success, or by a refusal that it knows better than [`Conversation::refused`].
+    /// Ends the procedure by a success, or by a refusal that it knows better than the wallet at large.
     ///
     /// # Errors
     /// The reply lacks what a success has to say, or a record is damaged: the procedure goes on waiting.
