@@ -1,6 +1,6 @@
 //! One table of messages: which labels stand where, of which type, what is required, what is signed or hashed.
 //!
-//! A row is written once, in the [`record!`] of its message; typed record, reader, writer and hash inputs are made of it.
+//! A row is written once, in the `record!` of its message; typed record, reader, writer and hash inputs are made of it.
 //! The table stays dumb: how a value is read lives in its type ([`crate::value::Value`]).
 
 use std::borrow::Cow;
