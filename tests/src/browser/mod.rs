@@ -20,6 +20,7 @@ use thirtyfour::{ChromeCapabilities, ChromiumLikeCapabilities as _, DesiredCapab
 
 pub use accessibility::Violation;
 pub use built::{ExtensionId, screenshots, server_stub, shop, target};
+pub use verbs::eventually;
 
 use driver::ChromeDriver;
 
