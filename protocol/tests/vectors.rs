@@ -69,6 +69,11 @@ fn the_payment_is_made_and_read_at_every_step() {
 }
 
 #[test]
+fn a_session_never_changes_suite() {
+    both(Vectors::sessions_keep_their_suite);
+}
+
+#[test]
 fn every_truncation_of_a_message_is_refused() {
     both(Vectors::truncations);
 }

@@ -131,6 +131,10 @@ impl Suite for Modern {
     }
 
     fn message_key(&self, secrets: &SessionSecrets, input: KeyInput) -> Result<SealKey, CryptoFault> {
+        if secrets.key.expose().len() != KEY_BYTES {
+            // HKDF would take any length, and a session of 1.0 with it.
+            return Err(CryptoFault);
+        }
         let mut info = MESSAGE_INFO.to_vec();
         info.extend([input.message as u8, input.version]);
         info.extend(input.index.get().to_be_bytes());

@@ -127,6 +127,16 @@ impl Vectors {
         }
     }
 
+    /// The secrets of a session fit the suite that it was opened under, and no other.
+    pub fn sessions_keep_their_suite(&self) {
+        let other = Protocol::ALL.into_iter().find(|protocol| *protocol != self.protocol).expect("two suites");
+        let (payer, _) = self.session_secrets();
+        let payment = self.received_payment().payment;
+        let amount = Money::parse("usd 42.50", Reading::STRICT).expect("an amount");
+        assert!(write_payment(self.protocol, &payer, &payment, amount, &mut Counting(1)).is_ok());
+        assert!(write_payment(other, &payer, &payment, amount, &mut Counting(1)).is_err());
+    }
+
     /// What the merchant says differently from what the payer promised fails the payer's auth-code.
     fn changed_payments_are_refused(&self, received: &ReceivedPayment) {
         let case = &self.json["payment"];
