@@ -113,8 +113,7 @@ fn expect(label: &'static str, expected: &'static str, found: &str) -> Result<()
     if found == expected {
         return Ok(());
     }
-    let kind = || format!("{expected:?}");
-    Err(FormFault::BadValue { label: label.to_owned(), kind: kind() })
+    Err(FormFault::BadValue { label: label.to_owned(), kind: format!("{expected:?}") })
 }
 
 /// Writes CA2: what was promised to a merchant, for collection.

@@ -14,7 +14,7 @@ use crate::keys::{PersonaKey, PublicKey, ServerKey};
 use crate::message::{ErrorMessage, Reply, ReplyHead, Request, RequestHead};
 use crate::pairs::Pairs;
 use crate::persona::PersonaId;
-use crate::suite::{CryptoFault, Item, Opener, Protocol, Purpose, SealKey};
+use crate::suite::{CryptoFault, Item, OpenedSecret, Opener, Protocol, Purpose, SealKey};
 use crate::template::{Presence, Record, hashed_items};
 use crate::value::{Num, Reading, Token, from_base64, to_base64};
 
@@ -217,9 +217,8 @@ impl OpenedRequest {
     ) -> Result<Self, OpenFault> {
         let head = RequestHead::read(&envelope.pairs, "", Reading::of(envelope.protocol))?;
         let opener = find_key(&head, envelope.protocol).ok_or(OpenFault::ServerKeyUnknown)?;
-        let suite = envelope.protocol.suite();
-        let opened = open_opaque(envelope, |aad, sealed| suite.open_request(opener, aad, sealed));
-        let (contents, reply_key) = opened.ok_or(OpenFault::BadOpaque)?;
+        let opened = open_opaque(envelope, |aad, sealed| opener.open(sealed, aad));
+        let OpenedSecret { contents, reply_key } = opened.ok_or(OpenFault::BadOpaque)?;
         let contents = parse_contents(&contents).map_err(|_| OpenFault::BadOpaque)?;
         let (protocol, transparent) = (envelope.protocol, envelope.pairs.clone());
         Ok(Self { head, protocol, transparent, contents, reply_key })

@@ -14,7 +14,7 @@ use rsa::{Oaep, Pkcs1v15Sign, RsaPrivateKey, RsaPublicKey};
 use sha2::Sha256;
 use spki::{DecodePublicKey, EncodePublicKey};
 
-use super::{CryptoFault, Item, KeyInput, OpenedSecret, Opener, Purpose, SealKey, Suite, random};
+use super::{CryptoFault, Item, KeyInput, OpenedSecret, Purpose, SealKey, Suite, random};
 use crate::keys::{PersonaKey, PublicKey};
 use crate::secret::{SecretBytes, SessionSecrets};
 /// The classic suite.
@@ -116,11 +116,6 @@ impl Suite for Classic {
         Ok((sealed, key))
     }
 
-    fn open_request(&self, opener: &dyn Opener, aad: &[u8], sealed: &[u8]) -> Result<(Vec<u8>, SealKey), CryptoFault> {
-        let OpenedSecret { reply_key, contents } = opener.open(sealed, aad)?;
-        Ok((contents.ok_or(CryptoFault)?, reply_key))
-    }
-
     fn message_key(&self, secrets: &SessionSecrets, input: KeyInput) -> Result<SealKey, CryptoFault> {
         let (key, iv) = split(secrets.key.expose())?;
         let [high, low] = input.index.get().to_be_bytes();
@@ -167,7 +162,7 @@ pub fn open_rsa_with(
     let (block, rest) = sealed.split_at_checked(modulus_bytes).ok_or(CryptoFault)?;
     let reply_key = SealKey(recover(block)?.into());
     let contents = Classic.open(&reply_key, &[], rest)?;
-    Ok(OpenedSecret { contents: Some(contents), reply_key })
+    Ok(OpenedSecret { contents, reply_key })
 }
 
 /// The bytes of a value that count: everything but controls, blanks and DEL.
@@ -235,7 +230,7 @@ impl RsaOpener {
 }
 
 #[cfg(any(test, feature = "rsa-opener"))]
-impl Opener for RsaOpener {
+impl super::Opener for RsaOpener {
     fn open(&self, sealed: &[u8], _: &[u8]) -> Result<OpenedSecret, CryptoFault> {
         use rsa::traits::PublicKeyParts as _;
         let recover = |block: &[u8]| self.0.decrypt(Oaep::<Sha256>::new(), block).map_err(|_| CryptoFault);

@@ -109,7 +109,7 @@ pub struct KeyInput {
 
 /// Opens what was sealed to a server key. Where the private key lives is the opener's business.
 pub trait Opener: Send + Sync {
-    /// Recovers the secret from the first part of an opaque value, as [`Suite::open_request`] needs it.
+    /// Opens the opaque value of a request (steps 905 to 909).
     ///
     /// # Errors
     /// Always the same, after the same time.
@@ -118,9 +118,9 @@ pub trait Opener: Send + Sync {
 
 /// What an [`Opener`] yields.
 pub struct OpenedSecret {
-    /// The contents, where the opener opened them as well (2.0).
-    pub contents: Option<Vec<u8>>,
-    /// The key under which the reply goes back; in 1.0 it opens the contents too.
+    /// The contents.
+    pub contents: Vec<u8>,
+    /// The key under which the reply goes back; in 1.0 it opened the contents too.
     pub reply_key: SealKey,
 }
 
@@ -198,12 +198,6 @@ pub trait Suite: Send + Sync {
         contents: &[u8],
         rng: &mut dyn CryptoRng,
     ) -> Result<(Vec<u8>, SealKey), CryptoFault>;
-
-    /// Opens the contents of a request (steps 905 to 909).
-    ///
-    /// # Errors
-    /// Whatever was wrong, the same fault.
-    fn open_request(&self, opener: &dyn Opener, aad: &[u8], sealed: &[u8]) -> Result<(Vec<u8>, SealKey), CryptoFault>;
 
     /// The key of one message in a session (process 1600, fig. 29).
     ///

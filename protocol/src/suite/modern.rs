@@ -125,11 +125,6 @@ impl Suite for Modern {
         Ok((sealed, SealKey(reply_key.into())))
     }
 
-    fn open_request(&self, opener: &dyn Opener, aad: &[u8], sealed: &[u8]) -> Result<(Vec<u8>, SealKey), CryptoFault> {
-        let OpenedSecret { contents, reply_key } = opener.open(sealed, aad)?;
-        Ok((contents.ok_or(CryptoFault)?, reply_key))
-    }
-
     fn message_key(&self, secrets: &SessionSecrets, input: KeyInput) -> Result<SealKey, CryptoFault> {
         if secrets.key.expose().len() != KEY_BYTES {
             // HKDF would take any length, and a session of 1.0 with it.
@@ -201,7 +196,7 @@ impl Opener for X25519Opener {
         let contents = context.open(sealed, aad).map_err(|_| CryptoFault)?;
         let mut reply_key = vec![0; KEY_BYTES];
         context.export(REPLY_INFO, &mut reply_key).map_err(|_| CryptoFault)?;
-        Ok(OpenedSecret { contents: Some(contents), reply_key: SealKey(SecretBytes::new(reply_key)) })
+        Ok(OpenedSecret { contents, reply_key: SealKey(SecretBytes::new(reply_key)) })
     }
 }
 
