@@ -8,9 +8,11 @@ pub mod binding;
 pub mod funds;
 pub mod offer;
 pub mod payment;
+pub mod refund;
 pub mod registration;
 pub mod report;
 pub mod session;
+pub mod statement;
 
 use crate::date::Date;
 use crate::fault::FormFault;
