@@ -81,6 +81,12 @@ impl House {
         })
     }
 
+    /// The version of a member of the workspace.
+    pub fn version(&self, package: &str) -> Option<&str> {
+        let mut packages = self.metadata["packages"].as_array().into_iter().flatten();
+        packages.find(|it| it["name"] == package)?["version"].as_str()
+    }
+
     /// Whether `package` yields a wasm module of its own.
     pub fn yields_wasm(&self, package: &str) -> bool {
         self.targets_of_kind("cdylib").any(|target| target.package == package)

@@ -57,6 +57,9 @@ const BROWSER_PACKAGES: [&str; 5] = ["protocol", "wallet-messages", "wallet-wasm
 /// Those of package `tests` that drive a browser, in nextest's filter language.
 const BROWSER_TESTS: &str = "package(tests) & binary(/^browser/)";
 
+/// Folders of scripts that no build changes, and of what is compiled against them.
+const TYPED: &[&str] = &["merchant-widget/js", "www/shop", "tests/types"];
+
 /// Longest wait for one file of tests in a browser: unoptimised, with every bit of a sealed message flipped in turn.
 const WASM_PATIENCE_SECS: &str = "300";
 
@@ -193,8 +196,10 @@ fn extension(house: &House) -> Result<()> {
     run(node.arg(house.target(build::EXTENSION)))
 }
 
+/// The scripts as they are written, and a shop in TypeScript that uses the widget's types.
 fn types(house: &House) -> Result<()> {
     let npm = tools::npm_folder(house)?;
+    build::gather(house, TYPED, "types")?;
     let mut node = house.command("node");
     run(node.arg(npm.join("node_modules/typescript/bin/tsc")).arg("--project").arg(npm.join("tsconfig.json")))
 }

@@ -8,6 +8,6 @@ use wasm_bindgen::prelude::wasm_bindgen;
 pub fn check_offer(text: &str, page_origin: &str) -> String {
     match super::check_offer(text.as_bytes(), page_origin) {
         Ok(view) => json!({ "ok": view }).to_string(),
-        Err(fault) => json!({ "error": { "code": "form", "detail": fault.to_string() } }).to_string(),
+        Err(fault) => json!({ "error": { "code": fault.code(), "detail": fault.to_string() } }).to_string(),
     }
 }

@@ -21,6 +21,8 @@ pub struct OfferView {
     pub order: String,
     /// The signed price, as the protocol writes it: `usd 42.50`.
     pub amount: String,
+    /// Where the wallet pays; opened as a page it is the hosted payment page.
+    pub pay_to: String,
     /// Where to go when it is paid.
     pub success: String,
     /// Where to go when it failed.
@@ -50,6 +52,16 @@ pub enum OfferFault {
     },
 }
 
+impl OfferFault {
+    /// What the page tells its scripts: a code of docs/page-channel.md.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::TooLarge | Self::Form(_) => "form",
+            Self::ForeignOrigin { .. } => "origin",
+        }
+    }
+}
+
 /// Reads an offer as the wallet will: form, and that all of its addresses have the page's origin.
 ///
 /// # Errors
@@ -72,6 +84,7 @@ pub fn check_offer(bytes: &[u8], page_origin: &str) -> Result<OfferView, OfferFa
         merchant: request.merchant_id.to_string(),
         order: request.order_id.to_string(),
         amount: request.amount.to_string(),
+        pay_to: request.url_pay_to.to_string(),
         success: request.url_success.to_string(),
         failure: request.url_failure.to_string(),
         cancel: request.url_cancel.to_string(),
@@ -108,7 +121,9 @@ mod tests {
         for offer in offers() {
             for page in ["https://acme.example", "http://www.acme.example", "https://www.acme.example:8443", "null"] {
                 let refused = check_offer(offer.as_bytes(), page);
-                assert!(matches!(refused, Err(OfferFault::ForeignOrigin { label: "url-pay-to", .. })), "{page}");
+                let refused = refused.expect_err("a foreign page");
+                assert!(matches!(refused, OfferFault::ForeignOrigin { label: "url-pay-to", .. }), "{page}");
+                assert_eq!(refused.code(), "origin");
             }
         }
     }

@@ -4,10 +4,11 @@
 //! | --- | --- |
 //! | `extension/` | `www/extension`, and the bindings of `wallet-wasm` and `wallet-ui` in folders of those names |
 //! | `pay-cash-extension.zip` | the same, packed |
-//! | `widget/` | `merchant-widget/js`, and the bindings of `merchant-widget` |
+//! | `widget/` | `merchant-widget/js` made small, once under its name and once under that of its version, and the bindings of `merchant-widget` |
 //! | `shop/` | `www/shop`, with the widget beside its pages |
 
 mod folder;
+mod script;
 mod wasm;
 
 use std::{fs::File, path::Path};
@@ -36,7 +37,7 @@ pub fn build(house: &House) -> Result<()> {
     let npm = tools::npm_folder(house)?;
     let compiler = wasm::Compiler::new(house, &npm)?;
     extension(house, &compiler).context("the extension")?;
-    widget(house, &compiler).context("the widget")?;
+    widget(house, &npm, &compiler).context("the widget")?;
     shop(house).context("the shop")
 }
 
@@ -64,11 +65,21 @@ fn extension(house: &House, compiler: &wasm::Compiler) -> Result<()> {
     Ok(())
 }
 
-fn widget(house: &House, compiler: &wasm::Compiler) -> Result<()> {
+fn widget(house: &House, npm: &Path, compiler: &wasm::Compiler) -> Result<()> {
     assemble(house, WIDGET, |folder| {
         folder::copy(&house.source("merchant-widget/js"), folder)?;
-        compiler.bindings("merchant-widget", folder)
+        compiler.bindings("merchant-widget", folder)?;
+        script::publish(house, npm, folder)
     })
+}
+
+/// Puts the files of several source folders together into one folder of the target directory.
+///
+/// # Errors
+///
+/// If the file system does.
+pub fn gather(house: &House, sources: &[&str], name: &str) -> Result<()> {
+    assemble(house, name, |folder| sources.iter().try_for_each(|source| folder::copy(&house.source(source), folder)))
 }
 
 fn shop(house: &House) -> Result<()> {
