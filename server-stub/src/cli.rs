@@ -37,7 +37,7 @@ enum Command {
 pub async fn run(cli: Cli) -> Ending {
     match cli.command {
         Command::Serve(args) => serve::run(args).await,
-        Command::Audit(args) => audit::run(&args),
+        Command::Audit(args) => audit::run(&args).await,
         Command::Till(args) => till::run(args).await,
         Command::Demo(args) => demo::run(args).await,
     }

@@ -71,7 +71,7 @@ async fn show(args: &Args, data: &Path) -> Result<(), Box<dyn Error + Send + Syn
     let (server, till, shop) = (listen(server).await?, listen(till).await?, listen(shop).await?);
     let (at_server, at_till, at_shop) = (server.local_addr()?, till.local_addr()?, shop.local_addr()?);
 
-    let payments = serve::open(&serve_args(at_server, data.join("server"))?)?;
+    let payments = serve::open(&serve_args(at_server, data.join("server"))?).await?;
     let payments = tokio::spawn(serve::serve(Arc::new(payments), server, pending()));
 
     let origin = format!("http://{at_shop}");

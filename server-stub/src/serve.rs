@@ -3,7 +3,6 @@
 use std::error::Error;
 use std::io::Write as _;
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,15 +17,13 @@ use crate::cli::Ending;
 use crate::http;
 use crate::keys::ServerKeys;
 use crate::server::{Config, Server};
-use crate::store::SqliteStore;
+use crate::store::Place;
 use crate::vault::{Vault, make_folder};
 
 /// How often sessions whose lifetime is over are looked for.
 const SWEEP_EVERY: Duration = Duration::from_secs(5);
 /// How many sweeps follow each other where many personas are due at once.
 const SWEEPS_AT_ONCE: usize = 64;
-/// The folder of the secrets, within the data directory.
-const KEYS: &str = "keys";
 
 /// Arguments of `server-stub serve`.
 #[derive(Clone, Debug, clap::Args)]
@@ -34,9 +31,9 @@ pub struct Args {
     /// Where to listen; port 0 picks a free one. The first line printed is `listening on http://ADDRESS`.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8401")]
     pub listen: SocketAddr,
-    /// Where the books and the server's keys are kept; made at the first start. Back it up as a whole.
-    #[arg(long, value_name = "DIR")]
-    pub data_dir: PathBuf,
+    /// Where the books and the server's keys are kept.
+    #[command(flatten)]
+    pub place: Place,
     /// Also speak protocol 1.0, whose ciphers (RSA, DES, MD5) are historic and broken today.
     #[arg(long)]
     pub allow_classic: bool,
@@ -51,7 +48,7 @@ pub struct Args {
 /// It cannot start.
 pub async fn run(args: Args) -> Ending {
     start_logging();
-    let server = Arc::new(open(&args)?);
+    let server = Arc::new(open(&args).await?);
     let listener = TcpListener::bind(args.listen).await?;
     announce(listener.local_addr()?)?;
     serve(server, listener, until_asked()?).await?;
@@ -62,17 +59,17 @@ pub async fn run(args: Args) -> Ending {
 ///
 /// # Errors
 /// It cannot be read or written, or its secrets can be read by others.
-pub fn open(args: &Args) -> Result<Server, Box<dyn Error + Send + Sync>> {
+pub async fn open(args: &Args) -> Result<Server, Box<dyn Error + Send + Sync>> {
     let config =
         Config { allow_classic: args.allow_classic, classic_min_bits: args.classic_min_bits, ..Config::default() };
     let mut rng = StdRng::try_from_rng(&mut SysRng)?;
-    let secrets = args.data_dir.join(KEYS);
-    make_folder(&args.data_dir)?;
+    let secrets = args.place.keys();
+    make_folder(args.place.folder())?;
     make_folder(&secrets)?;
     let keys = ServerKeys::open(&secrets, args.allow_classic, &mut rng)?;
     let vault = Vault::open(&secrets, &mut rng)?;
-    let store = SqliteStore::open(&args.data_dir)?;
-    Ok(Server::new(Arc::new(store), keys, vault, Box::new(Sandbox), config))
+    let store = args.place.open().await?;
+    Ok(Server::new(store, keys, vault, Box::new(Sandbox), config))
 }
 
 /// Serves until `end`; requests that have come are answered first.

@@ -12,20 +12,19 @@ mod sessions;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use protocol::money::{Currency, Money};
 
 use crate::cli::Ending;
-use crate::store::{Account, Books, SqliteStore};
+use crate::store::{Account, Books, Place};
 
 /// Arguments of `server-stub audit`.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Args {
-    /// The data directory of the server; it may be running.
-    #[arg(long, value_name = "DIR")]
-    pub data_dir: PathBuf,
+    /// Where the books are; the server may be running.
+    #[command(flatten)]
+    pub place: Place,
 }
 
 /// Something in the books that is not true.
@@ -56,8 +55,8 @@ pub struct Findings {
 ///
 /// # Errors
 /// The books cannot be read.
-pub fn run(args: &Args) -> Ending {
-    let books = SqliteStore::books_of(&args.data_dir)?;
+pub async fn run(args: &Args) -> Ending {
+    let books = args.place.books().await?;
     let Findings { lies, totals } = audit(&books);
     println!(
         "{} entries, {} sessions, {} payments",

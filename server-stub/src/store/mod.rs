@@ -11,6 +11,7 @@
 pub mod account;
 pub mod change;
 pub mod memory;
+pub mod place;
 pub mod plan;
 pub mod record;
 pub mod sqlite;
@@ -26,6 +27,7 @@ use protocol::value::{Index, SessionId};
 pub use account::Account;
 pub use change::{Change, ChangeSet, CommitError, Condition, Conflict, StoreError};
 pub use memory::MemoryStore;
+pub use place::Place;
 pub use sqlite::SqliteStore;
 
 use record::{

@@ -55,7 +55,21 @@ pub struct World {
     pub protocol: Protocol,
     pub now: Date,
     pub rng: StdRng,
-    folder: Option<tempfile::TempDir>,
+    folder: Option<Folder>,
+}
+
+/// Where a store keeps its data; gone when this is.
+pub type Folder = tempfile::TempDir;
+
+/// A store with nothing in it.
+pub fn fresh_store(kind: Kind) -> (Arc<dyn Store>, Option<Folder>) {
+    match kind {
+        Kind::Memory => (Arc::new(MemoryStore::new()), None),
+        Kind::Sqlite => {
+            let folder = tempfile::tempdir().expect("a folder");
+            (Arc::new(SqliteStore::open(folder.path()).expect("a store")), Some(folder))
+        }
+    }
 }
 
 /// The date of the vectors.
@@ -77,13 +91,7 @@ impl World {
     }
 
     pub fn with(protocol: Protocol, kind: Kind, config: Config) -> Self {
-        let (store, folder): (Arc<dyn Store>, _) = match kind {
-            Kind::Memory => (Arc::new(MemoryStore::new()), None),
-            Kind::Sqlite => {
-                let folder = tempfile::tempdir().expect("a folder");
-                (Arc::new(SqliteStore::open(folder.path()).expect("a store")), Some(folder))
-            }
-        };
+        let (store, folder) = fresh_store(kind);
         let server = Arc::new(server(store.clone(), config));
         let (now, rng) = (value(START), StdRng::from_seed([7; 32]));
         Self { server, store, protocol, now, rng, folder }
