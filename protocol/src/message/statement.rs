@@ -192,6 +192,22 @@ pub struct EntryPayment {
     pub order_id: OrderId,
 }
 
+impl EntryPayment {
+    fn parse([session, index, other, order]: [&str; 4], reading: Reading) -> Option<Self> {
+        Some(Self {
+            session_id: SessionId::parse(session, reading)?,
+            index: Index::parse(index, reading)?,
+            other: PersonaId::parse(other, reading)?,
+            order_id: OrderId::parse(order, reading)?,
+        })
+    }
+
+    fn text(&self) -> String {
+        let Self { session_id, index, other, order_id } = self;
+        format!("{}|{}|{other}|{order_id}", session_id.text(), index.get())
+    }
+}
+
 /// An entry: `date|kind|number|amount`, and for payments and refunds `|session-id|index|other|order-id`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EntryLine {
@@ -212,18 +228,11 @@ impl Value for EntryLine {
     const KIND: Kind = Kind::Text(MAX_LINE);
 
     fn parse(text: &str, reading: Reading) -> Option<Self> {
-        let (head, payment) = match fields(text) {
-            Some([date, kind, number, amount]) => ([date, kind, number, amount], None),
-            None => {
-                let [date, kind, number, amount, session, index, other, order] = fields(text)?;
-                let payment = EntryPayment {
-                    session_id: SessionId::parse(session, reading)?,
-                    index: Index::parse(index, reading)?,
-                    other: PersonaId::parse(other, reading)?,
-                    order_id: OrderId::parse(order, reading)?,
-                };
-                ([date, kind, number, amount], Some(payment))
-            }
+        let (head, payment) = if let Some(head) = fields::<4>(text) {
+            (head, None)
+        } else {
+            let [date, kind, number, amount, session, index, other, order] = fields(text)?;
+            ([date, kind, number, amount], Some(EntryPayment::parse([session, index, other, order], reading)?))
         };
         let [date, kind, number, amount] = head;
         Some(Self {
@@ -237,11 +246,8 @@ impl Value for EntryLine {
 
     fn text(&self) -> Cow<'_, str> {
         let Self { date, kind, number, amount, payment } = self;
-        let mut line = format!("{}|{}|{}|{}", date.text(), kind.name(), number.0, amount.text());
-        if let Some(EntryPayment { session_id, index, other, order_id }) = payment {
-            line += &format!("|{}|{}|{other}|{order_id}", session_id.text(), index.get());
-        }
-        Cow::Owned(line)
+        let head = format!("{}|{}|{}|{}", date.text(), kind.name(), number.0, amount.text());
+        Cow::Owned(payment.iter().fold(head, |head, payment| format!("{head}|{}", payment.text())))
     }
 }
 
