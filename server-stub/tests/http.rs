@@ -25,7 +25,8 @@ use server_stub::http::{now, router};
 use server_stub::server::Config;
 use server_stub::store::record::{Attempts, InstrumentId, LogKey, Session, Transaction};
 use server_stub::store::{
-    Books, ChangeSet, Collected, CommitError, Logged, MemoryStore, PersonaFile, Store, StoreError,
+    Books, ChangeSet, Collected, CommitError, Logged, MemoryStore, PersonaFile, Refund, Statement, Store, StoreError,
+    Window,
 };
 use tower::ServiceExt as _;
 
@@ -158,6 +159,14 @@ impl Store for Failing {
 
     async fn history(&self, session: &SessionId, limit: usize) -> Result<Vec<Transaction>, StoreError> {
         self.0.history(session, limit).await
+    }
+
+    async fn refunds(&self, session: &SessionId, index: Index) -> Result<Vec<Refund>, StoreError> {
+        self.0.refunds(session, index).await
+    }
+
+    async fn statement(&self, id: &PersonaId, window: Window, limit: usize) -> Result<Option<Statement>, StoreError> {
+        self.0.statement(id, window, limit).await
     }
 
     async fn loaded_since(

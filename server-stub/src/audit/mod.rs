@@ -6,8 +6,10 @@
 //! | currencies | over all accounts the balances sum to zero |
 //! | sessions | opened + earned = spent + returned + left; what has ended is empty and was left alone after; uses are within the limit |
 //! | payments | the payer's session gave what was charged, the payee's received what was credited, once |
+//! | refunds | the payee gave what is said, the payer got what is said; together they are within the payment |
 //! | holds | what is on hold is the sum of the loads that have not cleared |
 
+mod refunds;
 mod sessions;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -87,6 +89,7 @@ pub fn audit(books: &Books) -> Findings {
     check_sums(books, lies);
     check_holds(books, lies);
     sessions::check(books, lies);
+    refunds::check(books, lies);
     findings
 }
 

@@ -48,7 +48,7 @@ impl Story {
         match (entry.reason, gives) {
             (Reason::Open, false) => self.opened += amount,
             (Reason::Payment, false) => self.earned += amount,
-            (Reason::Payment, true) => self.spent += amount,
+            (Reason::Payment | Reason::Refund, true) => self.spent += amount,
             (Reason::Return, true) => self.returned += amount,
             _ => self.strange.push(row),
         }

@@ -62,6 +62,8 @@ pub struct SoftwareNote {
 pub trait Procedure: Request + Send + Sync {
     /// Records that the procedure needs besides the persona's file.
     type Records: Send;
+    /// Whether request and reply are kept in the log (140). What changes nothing may be answered afresh.
+    const LOGGED: bool = true;
 
     /// The client's idea of the server's clock.
     fn server_date(&self) -> Date;
@@ -154,8 +156,10 @@ impl Server {
         if !is_final(&reply) {
             return Ok((None, response));
         }
-        draft.changes.push(incoming.log(key, &response));
-        Ok((Some(draft.finish()), response))
+        if M::LOGGED {
+            draft.changes.push(incoming.log(key, &response));
+        }
+        Ok(((!draft.is_idle()).then(|| draft.finish()), response))
     }
 
     pub(super) fn desk(&self, incoming: &Incoming<'_>) -> Desk<'_> {

@@ -13,6 +13,8 @@
 //! | CA2 | `collection` | 409, fig. 24; 1660, fig. 32; 3400, fig. 33 |
 //! | CS1 | `closing` | 411, fig. 38 |
 //! | AC1 | `autoclose` | the seed's autoclose passphrase, section I |
+//! | RF1 | `refund` | docs/protocol.md, "Refunds" |
+//! | ST1 | `statement` | docs/protocol.md, "Statements" |
 //! | MR1 | `report` | steps 1220, 1310 ... (1) |
 //!
 //! Invariant: nothing is answered before it is stored, and what is answered once is answered the same again.
@@ -26,9 +28,11 @@ mod draft;
 mod exchange;
 mod funds;
 mod opening;
+mod refund;
 mod refusal;
 mod registration;
 mod report;
+mod statement;
 
 use std::sync::Arc;
 
@@ -42,9 +46,11 @@ use protocol::message::autoclose::AutoclosePersona;
 use protocol::message::binding::{BindAnswer, BindInstrument};
 use protocol::message::funds::LoadUnload;
 use protocol::message::payment::COLLECTION_TYPE;
+use protocol::message::refund::RefundPayment;
 use protocol::message::registration::Registration;
 use protocol::message::report::MessageReport;
 use protocol::message::session::{CloseSession, OpenSession};
+use protocol::message::statement::StatementRequest;
 use protocol::message::{ErrorMessage, Request, RequestHead};
 use protocol::money::Rate;
 use protocol::outcome::Problem;
@@ -191,6 +197,13 @@ impl Server {
             Some(LoadUnload::TYPE) => self.exchange::<LoadUnload>(incoming, &opened, rng).await,
             Some(OpenSession::TYPE) => self.exchange::<OpenSession>(incoming, &opened, rng).await,
             Some(CloseSession::TYPE) => self.exchange::<CloseSession>(incoming, &opened, rng).await,
+            // Extensions of the seed, which 1.0 does not know.
+            Some(RefundPayment::TYPE) if opened.protocol() == Protocol::V2 => {
+                self.exchange::<RefundPayment>(incoming, &opened, rng).await
+            }
+            Some(StatementRequest::TYPE) if opened.protocol() == Protocol::V2 => {
+                self.exchange::<StatementRequest>(incoming, &opened, rng).await
+            }
             Some(AutoclosePersona::TYPE) => self.autoclose(incoming, &opened, rng).await,
             Some(MessageReport::TYPE) => self.report(incoming, &opened).await,
             _ => Err(Trouble::Problem(Problem::FORM)),

@@ -9,6 +9,7 @@ use super::account::Account;
 use super::record::{
     Attempts, Challenge, Entry, Instrument, LogEntry, Movement, Persona, Report, Session, SessionEnd, Transaction,
 };
+use super::statement::Refund;
 
 /// What has to be true for a change set to apply; checked inside the transaction that applies it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,6 +63,8 @@ pub enum Change {
     Memo(u64, String),
     /// A collected payment; the payer's index must be unused.
     Collect(Box<Transaction>),
+    /// A refund; the payment must have no other of that number.
+    Refund(Box<Refund>),
     /// Money moves. Owned accounts never go below zero.
     Journal(Entry),
     /// An answered message; its key must be unused.
@@ -129,6 +132,9 @@ pub enum Conflict {
     /// The payer's index is used up.
     #[error("index {1} of session {0} is used")]
     IndexUsed(u64, u16),
+    /// The payment was refunded meanwhile.
+    #[error("refund {2} of payment {0}/{1} exists")]
+    RefundExists(u64, u16, u32),
     /// The message's key is used.
     #[error("a message with this key was answered")]
     LogKeyUsed,

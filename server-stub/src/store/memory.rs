@@ -1,5 +1,7 @@
 //! The store in memory: for tests and simulations. What it does is what the others must do.
 
+mod statement;
+
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard};
 
@@ -16,7 +18,7 @@ use super::record::{
 };
 use super::{
     Account, Books, Change, ChangeSet, Collected, CommitError, Conflict, Logged, MAX_ATTEMPTS, MAX_REPORTS,
-    PersonaFile, Store, StoreError,
+    PersonaFile, Refund, Statement, Store, StoreError, Window,
 };
 
 /// A store that forgets.
@@ -35,6 +37,7 @@ struct Tables {
     pending: BTreeMap<u64, (PersonaId, PendingLoad)>,
     sessions: BTreeMap<u64, Session>,
     collected: BTreeMap<(u64, u16), Transaction>,
+    refunds: BTreeMap<(u64, u16, u32), Refund>,
     journal: Vec<Entry>,
     house: BTreeMap<Account, i64>,
     log: HashMap<LogKey, LogEntry>,
@@ -100,6 +103,14 @@ impl Store for MemoryStore {
         Ok(all.split_off(start))
     }
 
+    async fn refunds(&self, session: &SessionId, index: Index) -> Result<Vec<Refund>, StoreError> {
+        Ok(self.lock().refunds_of(session.number(), index.get()).cloned().collect())
+    }
+
+    async fn statement(&self, id: &PersonaId, window: Window, limit: usize) -> Result<Option<Statement>, StoreError> {
+        Ok(self.lock().statement(id, window, limit))
+    }
+
     async fn loaded_since(
         &self,
         persona: &PersonaId,
@@ -139,6 +150,7 @@ impl Store for MemoryStore {
             containers: tables.containers.iter().map(|((id, _), container)| (id.clone(), *container)).collect(),
             sessions: tables.sessions.values().cloned().collect(),
             transactions: tables.collected.values().cloned().collect(),
+            refunds: tables.refunds.values().cloned().collect(),
             pending: tables.pending.values().cloned().collect(),
             house: tables.house.iter().map(|(account, balance)| (account.clone(), *balance)).collect(),
         })
@@ -231,6 +243,7 @@ impl Tables {
                 session.memo.push_str(&memo);
             }
             Change::Collect(transaction) => self.collect(*transaction)?,
+            Change::Refund(refund) => self.give_back(*refund)?,
             Change::Journal(entry) => self.journal.push(entry),
             Change::Log(entry) => {
                 if self.log.insert(entry.key.clone(), entry).is_some() {

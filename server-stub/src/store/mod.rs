@@ -15,6 +15,7 @@ pub mod place;
 pub mod plan;
 pub mod record;
 pub mod sqlite;
+pub mod statement;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -29,6 +30,7 @@ pub use change::{Change, ChangeSet, CommitError, Condition, Conflict, StoreError
 pub use memory::MemoryStore;
 pub use place::Place;
 pub use sqlite::SqliteStore;
+pub use statement::{Place, Refund, Statement, Window};
 
 use record::{
     Attempts, Challenge, Container, Entry, Instrument, InstrumentId, LogKey, PendingLoad, Persona, Session, Transaction,
@@ -62,6 +64,8 @@ pub struct Books {
     pub sessions: Vec<Session>,
     /// Every collected payment.
     pub transactions: Vec<Transaction>,
+    /// Every refund.
+    pub refunds: Vec<Refund>,
     /// Every load on hold, with its owner.
     pub pending: Vec<(PersonaId, PendingLoad)>,
     /// The operator's accounts, minor units.
@@ -101,6 +105,12 @@ pub trait Store: Send + Sync {
 
     /// The newest payments from or into a session, at most `limit`, the oldest first.
     async fn history(&self, session: &SessionId, limit: usize) -> Result<Vec<Transaction>, StoreError>;
+
+    /// What was given back of a payment, in order.
+    async fn refunds(&self, session: &SessionId, index: Index) -> Result<Vec<Refund>, StoreError>;
+
+    /// A persona with entries of its own, at most `limit`, in one snapshot.
+    async fn statement(&self, id: &PersonaId, window: Window, limit: usize) -> Result<Option<Statement>, StoreError>;
 
     /// The minor units of `currency` loaded from an instrument since a date.
     async fn loaded_since(

@@ -323,10 +323,12 @@ pub enum Reason {
     Return,
     /// From a payer's session to a payee's (CA2).
     Payment,
+    /// From a payee's container and sessions to a payer's container (RF1).
+    Refund,
 }
 
 impl Reason {
-    const ALL: [(Self, &'static str); 7] = [
+    const ALL: [(Self, &'static str); 8] = [
         (Self::Load, "load"),
         (Self::Clearing, "clearing"),
         (Self::Cancel, "cancel"),
@@ -334,6 +336,7 @@ impl Reason {
         (Self::Open, "open"),
         (Self::Return, "return"),
         (Self::Payment, "payment"),
+        (Self::Refund, "refund"),
     ];
 
     /// As the journal names it.
@@ -360,6 +363,6 @@ pub struct Entry {
     pub credit: Account,
     /// Never negative.
     pub amount: Money,
-    /// What it belongs to: `SESSION/INDEX` of a payment, `SESSION` of an opening or return, empty for others.
+    /// What it belongs to: `SESSION/INDEX` of a payment, `SESSION/INDEX/NUMBER` of its refunds, `SESSION` of an opening or return, empty for others.
     pub reference: String,
 }

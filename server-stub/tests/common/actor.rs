@@ -6,8 +6,11 @@ use protocol::keys::{PersonaKey, PublicKey, key_name};
 use protocol::message::autoclose::AutoclosePersona;
 use protocol::message::binding::{BindInstrument, BindResponse};
 use protocol::message::funds::{LoadUnload, LoadUnloadResponse};
+use protocol::message::payment::Payment;
+use protocol::message::refund::RefundPayment;
 use protocol::message::registration::{Registration, RegistrationResponse};
 use protocol::message::session::{CloseSession, OpenSession, OpenSessionResponse};
+use protocol::message::statement::StatementRequest;
 use protocol::message::{Request, RequestHead};
 use protocol::money::SignedMoney;
 use protocol::outcome::ResponseCode;
@@ -149,6 +152,27 @@ impl Actor {
             key: self.key_name(),
             signature: None,
         }
+    }
+
+    /// Gives a payment back; all that is left of it where no amount is said.
+    pub fn refunding(&self, now: Date, payment: &Payment, amount: Option<&str>) -> RefundPayment {
+        RefundPayment {
+            server_date: now,
+            swversion: value("1.0ref"),
+            order_id: payment.order_id.clone(),
+            payer_session_id: payment.session_id.clone(),
+            payer_index: payment.index,
+            amount: amount.map(money),
+            record_note: Some(value("one shoe was missing")),
+            key: self.key_name(),
+            signature: None,
+        }
+    }
+
+    /// Asks what is owned and how it came.
+    pub fn asking(&self, now: Date, after: Option<&str>) -> StatementRequest {
+        let (swversion, after) = (value("1.0ref"), after.map(value));
+        StatementRequest { server_date: now, swversion, after, key: self.key_name(), signature: None }
     }
 
     pub fn autoclosing(now: Date, passphrase: &str) -> AutoclosePersona {

@@ -9,7 +9,7 @@ use super::super::plan::{ContainerStep, Expected, Plan, SessionStep};
 use super::super::record::{
     Attempts, Challenge, Entry, Instrument, LogEntry, Movement, Persona, Report, Session, Transaction,
 };
-use super::super::{Account, Change, ChangeSet, CommitError, Conflict, MAX_ATTEMPTS, MAX_REPORTS, StoreError};
+use super::super::{Account, Change, ChangeSet, CommitError, Conflict, MAX_ATTEMPTS, MAX_REPORTS, Refund, StoreError};
 use super::row::{self, signed};
 
 /// Checks the plan's expectations and applies every change.
@@ -77,6 +77,7 @@ fn change(db: &Connection, change: &Change) -> Result<(), CommitError> {
             run(db, sql, params![signed(*id)?, memo])?;
         }
         Change::Collect(transaction) => collect(db, transaction)?,
+        Change::Refund(refund) => give_back(db, refund)?,
         Change::Journal(entry) => journal(db, entry)?,
         Change::Log(entry) => log(db, entry)?,
         Change::Report(report) => keep_report(db, report)?,
@@ -224,6 +225,29 @@ fn collect(db: &Connection, transaction: &Transaction) -> Result<(), CommitError
     ];
     match run(db, sql, values)? {
         0 => Err(Conflict::IndexUsed(session, index).into()),
+        _ => Ok(()),
+    }
+}
+
+fn give_back(db: &Connection, refund: &Refund) -> Result<(), CommitError> {
+    let (session, index) = (refund.payer_session.number(), refund.payer_index.get());
+    let sql = "INSERT INTO refund VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12) ON CONFLICT DO NOTHING";
+    let values = params![
+        signed(session)?,
+        index,
+        refund.number,
+        refund.payer.as_str(),
+        refund.payee.as_str(),
+        refund.order_id.as_str(),
+        refund.given.currency.code(),
+        refund.given.minor,
+        refund.returned.currency.code(),
+        refund.returned.minor,
+        refund.note,
+        refund.date.millis(),
+    ];
+    match run(db, sql, values)? {
+        0 => Err(Conflict::RefundExists(session, index, refund.number).into()),
         _ => Ok(()),
     }
 }

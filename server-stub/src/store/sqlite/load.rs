@@ -21,7 +21,7 @@ use super::row::{
 };
 
 /// Every row that a query finds.
-fn all<T>(
+pub(super) fn all<T>(
     db: &Connection,
     sql: &str,
     params: impl Params,
@@ -142,7 +142,7 @@ fn session(row: &Row<'_>) -> Result<Session, StoreError> {
     })
 }
 
-fn index(row: &Row<'_>, name: &str) -> Result<Index, StoreError> {
+pub(super) fn index(row: &Row<'_>, name: &str) -> Result<Index, StoreError> {
     Index::of(unsigned(column(row, name)?)?).ok_or_else(|| damaged(name))
 }
 
@@ -264,6 +264,7 @@ pub fn books(db: &Connection) -> Result<Books, StoreError> {
         containers: all(db, "SELECT * FROM container_120g", [], |row| Ok((owner(row)?, container(row)?.1)))?,
         sessions: all(db, "SELECT * FROM session_130 ORDER BY id", [], session)?,
         transactions: all(db, "SELECT * FROM transaction_130n", [], transaction)?,
+        refunds: all(db, "SELECT * FROM refund", [], super::statement::refund)?,
         pending: all(db, pending, [], |row| Ok((owner(row)?, pending_load(row)?)))?,
         house: all(db, "SELECT * FROM house_account", [], |row| {
             Ok((account(row, "account")?, column(row, "balance")?))

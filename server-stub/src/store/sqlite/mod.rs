@@ -4,6 +4,7 @@ mod apply;
 mod committer;
 mod load;
 mod row;
+mod statement;
 
 use std::collections::{HashMap, HashSet};
 use std::fs::OpenOptions;
@@ -22,7 +23,9 @@ use rusqlite::{Connection, OpenFlags};
 
 use self::committer::Committer;
 use super::record::{Attempts, InstrumentId, LogKey, Session, Transaction};
-use super::{Books, Change, ChangeSet, Collected, CommitError, Logged, PersonaFile, Store, StoreError};
+use super::{
+    Books, Change, ChangeSet, Collected, CommitError, Logged, PersonaFile, Refund, Statement, Store, StoreError, Window,
+};
 
 /// The file in the data directory.
 pub const FILE: &str = "books.sqlite";
@@ -106,6 +109,14 @@ impl Store for SqliteStore {
 
     async fn history(&self, session: &SessionId, limit: usize) -> Result<Vec<Transaction>, StoreError> {
         self.read(|connection| load::history(connection, session, limit))
+    }
+
+    async fn refunds(&self, session: &SessionId, index: Index) -> Result<Vec<Refund>, StoreError> {
+        self.read(|connection| statement::refunds(connection, session, index))
+    }
+
+    async fn statement(&self, id: &PersonaId, window: Window, limit: usize) -> Result<Option<Statement>, StoreError> {
+        self.read(|connection| statement::statement(connection, id, window, limit))
     }
 
     async fn loaded_since(

@@ -91,6 +91,7 @@ CREATE TABLE session_130 (
     memo        TEXT NOT NULL                           -- 130M
 ) STRICT;
 CREATE INDEX session_130_open ON session_130 (persona) WHERE ended IS NULL;
+CREATE INDEX session_130_persona ON session_130 (persona);
 CREATE INDEX session_130_expiring ON session_130 (expires) WHERE ended IS NULL;
 
 -- 130N and 130NN transaction data (figs 4I, 4K): collected payments; a row marks the payer's index as used. All fixed
@@ -112,11 +113,30 @@ CREATE TABLE transaction_130n (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX transaction_130n_payee ON transaction_130n (payee_session, date);
 
+-- Refunds (RF1) of collected payments. All fixed
+CREATE TABLE refund (
+    payer_session   INTEGER NOT NULL,  -- 130N.2 of the payment
+    payer_index     INTEGER NOT NULL,  -- 130N.5 of the payment
+    number          INTEGER NOT NULL,  -- which of its refunds, from 1
+    payer           TEXT NOT NULL,     -- 120A of who got it
+    payee           TEXT NOT NULL,     -- 120A of who gave it
+    order_id        TEXT NOT NULL,     -- 130N.3
+    currency        TEXT NOT NULL,     -- of given
+    given           INTEGER NOT NULL,  -- amount, in the payee's currency
+    return_currency TEXT NOT NULL,     -- of returned
+    returned        INTEGER NOT NULL,  -- amount, in the payer's currency
+    note            TEXT NOT NULL,     -- the payee's reason
+    date            INTEGER NOT NULL,  -- date
+    PRIMARY KEY (payer_session, payer_index, number)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX refund_payer ON refund (payer, date);
+CREATE INDEX refund_payee ON refund (payee, date);
+
 -- The journal: every movement of money, from one account into another. All fixed
 CREATE TABLE journal (
     id        INTEGER PRIMARY KEY,
     date      INTEGER NOT NULL,                     -- date
-    reason    TEXT NOT NULL,                        -- load, clearing, cancel, unload, open, return or payment
+    reason    TEXT NOT NULL,                        -- load, clearing, cancel, unload, open, return, payment or refund
     debit     TEXT NOT NULL,                        -- account that gives
     credit    TEXT NOT NULL,                        -- account that receives
     currency  TEXT NOT NULL,                        -- ISO 4217
