@@ -14,7 +14,7 @@ use super::draft::Draft;
 use super::exchange::{Desk, Procedure, SoftwareNote};
 use super::refusal::Refusal;
 use crate::store::record::Session;
-use crate::store::{PersonaFile, Place, Statement, Store, StoreError, Window};
+use crate::store::{PersonaFile, Position, Statement, Store, StoreError, Window};
 
 /// How long a message may be under way inside the server, from the reading of the clock to the commit: where a statement
 /// ends, the next one begins so much earlier.
@@ -102,15 +102,15 @@ impl Procedure for StatementRequest {
 fn window(body: &StatementRequest) -> Option<Window> {
     match &body.after {
         None => Some(Window::Newest),
-        Some(mark) if mark.as_str() == StatementRequest::START => Some(Window::After(Place::default())),
-        Some(mark) => Place::of_mark(mark).map(Window::After),
+        Some(mark) if mark.as_str() == StatementRequest::START => Some(Window::After(Position::default())),
+        Some(mark) => Position::of_mark(mark).map(Window::After),
     }
 }
 
 /// Where the next statement goes on: behind the last entry where more follow; otherwise a little back, since an entry may
 /// still be under way whose date is older, but never further back than this statement began.
-fn next(window: Window, last: Option<Place>, more: bool, now: Date) -> Mark {
-    let late = Place::before(now.plus_secs(-LATE_SECS));
+fn next(window: Window, last: Option<Position>, more: bool, now: Date) -> Mark {
+    let late = Position::before(now.plus_secs(-LATE_SECS));
     let place = match (window, last) {
         (_, Some(last)) if more => last,
         (Window::After(after), last) => last.unwrap_or(after).min(late).max(after),

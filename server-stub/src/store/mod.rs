@@ -30,7 +30,7 @@ pub use change::{Change, ChangeSet, CommitError, Condition, Conflict, StoreError
 pub use memory::MemoryStore;
 pub use place::Place;
 pub use sqlite::SqliteStore;
-pub use statement::{Place, Refund, Statement, Window};
+pub use statement::{Position, Refund, Statement, Window};
 
 use record::{
     Attempts, Challenge, Container, Entry, Instrument, InstrumentId, LogKey, PendingLoad, Persona, Session, Transaction,

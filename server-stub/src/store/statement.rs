@@ -42,7 +42,7 @@ impl Refund {
 
 /// Where an entry stands among all entries of its persona. Ordered by date first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Place {
+pub struct Position {
     /// Milliseconds since 1970 UTC.
     pub date: i64,
     /// Of what kind, as [`kind_of`] numbers them.
@@ -55,7 +55,7 @@ pub struct Place {
     pub number: u32,
 }
 
-impl Place {
+impl Position {
     /// Before everything from `date` on.
     pub fn before(date: Date) -> Self {
         Self { date: date.millis(), ..Self::default() }
@@ -82,7 +82,7 @@ impl Place {
     }
 }
 
-/// The numbers of the kinds in a [`Place`]; never change them.
+/// The numbers of the kinds in a [`Position`]; never change them.
 const KINDS: [(u8, EntryKind); 6] = [
     (1, EntryKind::LOAD),
     (2, EntryKind::UNLOAD),
@@ -108,7 +108,7 @@ pub enum Window {
     /// The newest.
     Newest,
     /// Those that follow a place.
-    After(Place),
+    After(Position),
 }
 
 /// A persona and entries of its own, seen in one moment.
@@ -117,5 +117,5 @@ pub struct Statement {
     /// The persona with its balances.
     pub file: PersonaFile,
     /// Entries, the oldest first, each with its place.
-    pub entries: Vec<(Place, EntryLine)>,
+    pub entries: Vec<(Position, EntryLine)>,
 }

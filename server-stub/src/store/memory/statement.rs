@@ -6,7 +6,7 @@ use protocol::persona::PersonaId;
 use protocol::value::Count;
 
 use super::super::statement::number_of;
-use super::super::{Conflict, Place, Refund, Statement, Window};
+use super::super::{Conflict, Position, Refund, Statement, Window};
 use super::Tables;
 use crate::store::record::{Movement, Transaction};
 
@@ -45,18 +45,18 @@ impl Tables {
     }
 }
 
-fn moved((id, movement): (u64, &Movement)) -> (Place, EntryLine) {
+fn moved((id, movement): (u64, &Movement)) -> (Position, EntryLine) {
     let kind = if movement.amount.minor < 0 { EntryKind::UNLOAD } else { EntryKind::LOAD };
-    let place = Place { date: movement.date.millis(), kind: number_of(&kind), session: id, ..Place::default() };
+    let place = Position { date: movement.date.millis(), kind: number_of(&kind), session: id, ..Position::default() };
     let amount = SignedMoney(movement.amount);
     (place, EntryLine { date: movement.date, kind, number: Count(id), amount, payment: None })
 }
 
-fn sides(payment: &Transaction, id: &PersonaId) -> Vec<(Place, EntryLine)> {
+fn sides(payment: &Transaction, id: &PersonaId) -> Vec<(Position, EntryLine)> {
     let Transaction { payer_session, payer_index, payer, payee, order_id, charged, credited, date, .. } = payment;
     let side = |kind: EntryKind, other: &PersonaId, amount: Money| {
         let (session_id, index) = (payer_session.clone(), *payer_index);
-        let place = Place {
+        let place = Position {
             date: date.millis(),
             kind: number_of(&kind),
             session: session_id.number(),
@@ -71,10 +71,10 @@ fn sides(payment: &Transaction, id: &PersonaId) -> Vec<(Place, EntryLine)> {
     paid.into_iter().chain(collected).collect()
 }
 
-fn given_and_got(refund: &Refund, id: &PersonaId) -> Vec<(Place, EntryLine)> {
+fn given_and_got(refund: &Refund, id: &PersonaId) -> Vec<(Position, EntryLine)> {
     let side = |kind: EntryKind, other: &PersonaId, amount: Money| {
         let (session_id, index, date) = (refund.payer_session.clone(), refund.payer_index, refund.date);
-        let place = Place {
+        let place = Position {
             date: date.millis(),
             kind: number_of(&kind),
             session: session_id.number(),

@@ -7,7 +7,7 @@ use protocol::value::{Count, Index, SessionId};
 use rusqlite::{Connection, Row, params};
 
 use super::super::statement::kind_of;
-use super::super::{Place, Refund, Statement, StoreError, Window};
+use super::super::{Position, Refund, Statement, StoreError, Window};
 use super::load::{all, index, persona_file};
 use super::row::{column, count, damaged, date, money, persona_id, signed, unsigned, value};
 
@@ -47,7 +47,7 @@ pub fn statement(
     Ok(Some(Statement { file, entries }))
 }
 
-fn newest(db: &Connection, id: &PersonaId, limit: usize) -> Result<Vec<(Place, EntryLine)>, StoreError> {
+fn newest(db: &Connection, id: &PersonaId, limit: usize) -> Result<Vec<(Position, EntryLine)>, StoreError> {
     let sql = format!(
         "SELECT * FROM ({ENTRIES}) ORDER BY date DESC, kind DESC, session DESC, idx DESC, number DESC LIMIT ?3"
     );
@@ -59,21 +59,21 @@ fn newest(db: &Connection, id: &PersonaId, limit: usize) -> Result<Vec<(Place, E
 fn following(
     db: &Connection,
     id: &PersonaId,
-    after: Place,
+    after: Position,
     limit: usize,
-) -> Result<Vec<(Place, EntryLine)>, StoreError> {
+) -> Result<Vec<(Position, EntryLine)>, StoreError> {
     let sql = format!(
         "SELECT * FROM ({ENTRIES}) WHERE (date, kind, session, idx, number) > (?2, ?4, ?5, ?6, ?7)
          ORDER BY date, kind, session, idx, number LIMIT ?3"
     );
-    let Place { date, kind, session, index, number } = after;
+    let Position { date, kind, session, index, number } = after;
     let values = params![id.as_str(), date, count(limit)?, kind, signed(session)?, index, number];
     all(db, &sql, values, entry)
 }
 
-fn entry(row: &Row<'_>) -> Result<(Place, EntryLine), StoreError> {
+fn entry(row: &Row<'_>) -> Result<(Position, EntryLine), StoreError> {
     let date = date(row, "date")?;
-    let place = Place {
+    let place = Position {
         date: date.millis(),
         kind: column(row, "kind")?,
         session: unsigned(column(row, "session")?)?,
