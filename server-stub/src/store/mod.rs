@@ -13,7 +13,9 @@ pub mod change;
 pub mod memory;
 pub mod place;
 pub mod plan;
+mod read;
 pub mod record;
+mod row;
 pub mod sqlite;
 pub mod statement;
 

@@ -9,8 +9,8 @@ use super::super::plan::{ContainerStep, Expected, Plan, SessionStep};
 use super::super::record::{
     Attempts, Challenge, Entry, Instrument, LogEntry, Movement, Persona, Report, Session, Transaction,
 };
+use super::super::row::{self, signed};
 use super::super::{Account, Change, ChangeSet, CommitError, Conflict, MAX_ATTEMPTS, MAX_REPORTS, Refund, StoreError};
-use super::row::{self, signed};
 
 /// Checks the plan's expectations and applies every change.
 ///

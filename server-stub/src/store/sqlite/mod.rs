@@ -3,7 +3,6 @@
 mod apply;
 mod committer;
 mod load;
-mod row;
 mod statement;
 
 use std::collections::{HashMap, HashSet};
@@ -19,10 +18,11 @@ use protocol::date::Date;
 use protocol::money::Currency;
 use protocol::persona::PersonaId;
 use protocol::value::{Index, SessionId};
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, OpenFlags, Row};
 
 use self::committer::Committer;
 use super::record::{Attempts, InstrumentId, LogKey, Session, Transaction};
+use super::row::{self, Columns};
 use super::{
     Books, Change, ChangeSet, Collected, CommitError, Logged, PersonaFile, Refund, Statement, Store, StoreError, Window,
 };
@@ -56,7 +56,7 @@ impl SqliteStore {
         let path = folder.join(FILE);
         let connection = open_writer(&path)?;
         let last: i64 = connection.query_row("SELECT COALESCE(MAX(id), 0) FROM session_130", [], |row| row.get(0))?;
-        let last_session = AtomicU64::new(row::unsigned(last)?);
+        let last_session = AtomicU64::new(u64::try_from(last).map_err(|_| row::damaged("id"))?);
         Ok(Self { path, readers: Mutex::default(), committer: Committer::start(connection)?, last_session })
     }
 
@@ -192,6 +192,20 @@ fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
         other => return Err(StoreError(format!("its tables are of version {other}, newer than {SCHEMA_VERSION}"))),
     }
     Ok(transaction.commit()?)
+}
+
+impl Columns for Row<'_> {
+    fn text(&self, name: &str) -> Result<Option<String>, StoreError> {
+        Ok(self.get(name)?)
+    }
+
+    fn number(&self, name: &str) -> Result<Option<i64>, StoreError> {
+        Ok(self.get(name)?)
+    }
+
+    fn bytes(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        Ok(self.get(name)?)
+    }
 }
 
 impl From<rusqlite::Error> for StoreError {

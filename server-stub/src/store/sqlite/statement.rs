@@ -1,15 +1,13 @@
 //! Refunds and statements: the loads.
 
-use protocol::message::statement::{EntryLine, EntryPayment};
-use protocol::money::SignedMoney;
+use protocol::message::statement::EntryLine;
 use protocol::persona::PersonaId;
-use protocol::value::{Count, Index, SessionId};
-use rusqlite::{Connection, Row, params};
+use protocol::value::{Index, SessionId};
+use rusqlite::{Connection, params};
 
-use super::super::statement::kind_of;
-use super::super::{Position, Refund, Statement, StoreError, Window};
-use super::load::{all, index, persona_file};
-use super::row::{column, count, damaged, date, money, persona_id, signed, unsigned, value};
+use super::super::row::{count, signed};
+use super::super::{Position, Refund, Statement, StoreError, Window, read};
+use super::load::{all, persona_file};
 
 /// What went in and out of the hands of persona ?1 from date ?2 on. Payments are found by way of the persona's sessions,
 /// so that collecting one costs no index of its own. The numbers of kinds are those of [`kind_of`].
@@ -51,7 +49,7 @@ fn newest(db: &Connection, id: &PersonaId, limit: usize) -> Result<Vec<(Position
     let sql = format!(
         "SELECT * FROM ({ENTRIES}) ORDER BY date DESC, kind DESC, session DESC, idx DESC, number DESC LIMIT ?3"
     );
-    let mut entries = all(db, &sql, params![id.as_str(), i64::MIN, count(limit)?], entry)?;
+    let mut entries = all(db, &sql, params![id.as_str(), i64::MIN, count(limit)?], read::line)?;
     entries.reverse();
     Ok(entries)
 }
@@ -68,53 +66,12 @@ fn following(
     );
     let Position { date, kind, session, index, number } = after;
     let values = params![id.as_str(), date, count(limit)?, kind, signed(session)?, index, number];
-    all(db, &sql, values, entry)
-}
-
-fn entry(row: &Row<'_>) -> Result<(Position, EntryLine), StoreError> {
-    let date = date(row, "date")?;
-    let place = Position {
-        date: date.millis(),
-        kind: column(row, "kind")?,
-        session: unsigned(column(row, "session")?)?,
-        index: column(row, "idx")?,
-        number: column(row, "number")?,
-    };
-    let kind = kind_of(place.kind).ok_or_else(|| damaged("kind"))?;
-    let other: Option<String> = column(row, "other")?;
-    let payment = match other {
-        None => None,
-        Some(_) => Some(EntryPayment {
-            session_id: SessionId::of_number(place.session),
-            index: Index::of(place.index.into()).ok_or_else(|| damaged("payer_index"))?,
-            other: persona_id(row, "other")?,
-            order_id: value(row, "order_id")?,
-        }),
-    };
-    let number = if payment.is_some() { u64::from(place.number) } else { place.session };
-    let amount = SignedMoney(money(row, "currency", "amount")?);
-    Ok((place, EntryLine { date, kind, number: Count(number), amount, payment }))
+    all(db, &sql, values, read::line)
 }
 
 /// What was given back of a payment, in order.
 pub fn refunds(db: &Connection, session: &SessionId, index: Index) -> Result<Vec<Refund>, StoreError> {
     let sql = "SELECT * FROM refund WHERE payer_session = ?1 AND payer_index = ?2 ORDER BY number";
     let Ok(key) = signed(session.number()) else { return Ok(Vec::new()) };
-    all(db, sql, params![key, index.get()], refund)
-}
-
-/// One refund.
-pub fn refund(row: &Row<'_>) -> Result<Refund, StoreError> {
-    Ok(Refund {
-        payer_session: SessionId::of_number(unsigned(column(row, "payer_session")?)?),
-        payer_index: index(row, "payer_index")?,
-        number: column(row, "number")?,
-        payer: persona_id(row, "payer")?,
-        payee: persona_id(row, "payee")?,
-        order_id: value(row, "order_id")?,
-        given: money(row, "currency", "given")?,
-        returned: money(row, "return_currency", "returned")?,
-        note: column(row, "note")?,
-        date: date(row, "date")?,
-    })
+    all(db, sql, params![key, index.get()], read::refund)
 }

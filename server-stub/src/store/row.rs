@@ -1,4 +1,4 @@
-//! Values as columns, and back.
+//! Values as columns, and back, for every database with rows.
 
 use std::collections::BTreeSet;
 use std::fmt::Display;
@@ -8,69 +8,123 @@ use protocol::date::Date;
 use protocol::money::{Currency, Money};
 use protocol::persona::PersonaId;
 use protocol::value::{Functions, Reading, Value};
-use rusqlite::Row;
 use serde::{Deserialize, Serialize};
 
-use super::super::StoreError;
-use super::super::record::{
-    Instrument, InstrumentId, InstrumentStatus, LogKey, PersonaStatus, SessionEnd, SessionStatus,
-};
+use super::StoreError;
+use super::record::{Instrument, InstrumentId, InstrumentStatus, LogKey, PersonaStatus, SessionEnd, SessionStatus};
 
 /// What a column holds that it cannot hold: the file was damaged, or written by something else.
 pub fn damaged(column: &str) -> StoreError {
     StoreError(format!("column {column} holds what it cannot hold"))
 }
 
-/// An unsigned number as SQLite's integer.
+/// An unsigned number as a database's integer.
 pub fn signed(number: u64) -> Result<i64, StoreError> {
     i64::try_from(number).map_err(|_| StoreError(format!("{number} is too large")))
 }
 
-/// SQLite's integer as an unsigned number.
-pub fn unsigned(number: i64) -> Result<u64, StoreError> {
-    u64::try_from(number).map_err(|_| StoreError(format!("{number} is negative")))
-}
-
-/// A count as SQLite's integer.
+/// A count as a database's integer.
 pub fn count(number: usize) -> Result<i64, StoreError> {
     i64::try_from(number).map_err(|_| StoreError(format!("{number} is too large")))
 }
 
+/// A row of a database, column by column. Integers are of 64 bits in every table.
+pub trait Columns {
+    /// A text.
+    fn text(&self, name: &str) -> Result<Option<String>, StoreError>;
+    /// A number.
+    fn number(&self, name: &str) -> Result<Option<i64>, StoreError>;
+    /// Bytes.
+    fn bytes(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError>;
+}
+
+/// What a column can hold.
+pub trait Cell: Sized {
+    /// Reads it; nothing where the column is null.
+    fn read(row: &dyn Columns, name: &str) -> Result<Option<Self>, StoreError>;
+}
+
 /// A column by name.
-pub fn column<T: rusqlite::types::FromSql>(row: &Row<'_>, name: &str) -> Result<T, StoreError> {
-    Ok(row.get(name)?)
+pub fn column<T: Cell>(row: &dyn Columns, name: &str) -> Result<T, StoreError> {
+    T::read(row, name)?.ok_or_else(|| damaged(name))
+}
+
+/// A column that may be null.
+pub fn optional<T: Cell>(row: &dyn Columns, name: &str) -> Result<Option<T>, StoreError> {
+    T::read(row, name)
+}
+
+impl Cell for String {
+    fn read(row: &dyn Columns, name: &str) -> Result<Option<Self>, StoreError> {
+        row.text(name)
+    }
+}
+
+impl Cell for Vec<u8> {
+    fn read(row: &dyn Columns, name: &str) -> Result<Option<Self>, StoreError> {
+        row.bytes(name)
+    }
+}
+
+impl Cell for i64 {
+    fn read(row: &dyn Columns, name: &str) -> Result<Option<Self>, StoreError> {
+        row.number(name)
+    }
+}
+
+/// Unsigned numbers, as far as a column can hold them.
+macro_rules! unsigned {
+    ($($number:ty)*) => {
+        $(impl Cell for $number {
+            fn read(row: &dyn Columns, name: &str) -> Result<Option<Self>, StoreError> {
+                row.number(name)?.map(|number| Self::try_from(number).map_err(|_| damaged(name))).transpose()
+            }
+        })*
+    };
+}
+
+unsigned! { u8 u16 u32 u64 }
+
+impl Cell for bool {
+    fn read(row: &dyn Columns, name: &str) -> Result<Option<Self>, StoreError> {
+        match row.number(name)? {
+            None => Ok(None),
+            Some(0) => Ok(Some(false)),
+            Some(1) => Ok(Some(true)),
+            Some(_) => Err(damaged(name)),
+        }
+    }
 }
 
 /// A column that holds a value of the protocol.
-pub fn value<V: Value>(row: &Row<'_>, name: &str) -> Result<V, StoreError> {
+pub fn value<V: Value>(row: &dyn Columns, name: &str) -> Result<V, StoreError> {
     let text: String = column(row, name)?;
     V::parse(&text, Reading::STRICT).ok_or_else(|| damaged(name))
 }
 
 /// A persona id.
-pub fn persona_id(row: &Row<'_>, name: &str) -> Result<PersonaId, StoreError> {
+pub fn persona_id(row: &dyn Columns, name: &str) -> Result<PersonaId, StoreError> {
     value(row, name)
 }
 
 /// A date.
-pub fn date(row: &Row<'_>, name: &str) -> Result<Date, StoreError> {
+pub fn date(row: &dyn Columns, name: &str) -> Result<Date, StoreError> {
     column(row, name).map(Date::from_millis)
 }
 
 /// A date that may be absent.
-pub fn optional_date(row: &Row<'_>, name: &str) -> Result<Option<Date>, StoreError> {
-    let millis: Option<i64> = column(row, name)?;
-    Ok(millis.map(Date::from_millis))
+pub fn optional_date(row: &dyn Columns, name: &str) -> Result<Option<Date>, StoreError> {
+    Ok(optional(row, name)?.map(Date::from_millis))
 }
 
 /// An amount and the currency beside it.
-pub fn money(row: &Row<'_>, currency: &str, amount: &str) -> Result<Money, StoreError> {
+pub fn money(row: &dyn Columns, currency: &str, amount: &str) -> Result<Money, StoreError> {
     let currency: Currency = value(row, currency)?;
     Ok(Money::new(currency, column(row, amount)?))
 }
 
 /// A protocol number.
-pub fn protocol(row: &Row<'_>, name: &str) -> Result<Protocol, StoreError> {
+pub fn protocol(row: &dyn Columns, name: &str) -> Result<Protocol, StoreError> {
     let number: String = column(row, name)?;
     Protocol::of_number(&number).ok_or_else(|| damaged(name))
 }
@@ -81,7 +135,7 @@ pub fn join(numbers: &BTreeSet<impl Display>) -> String {
 }
 
 /// What [`join`] wrote.
-pub fn split(row: &Row<'_>, name: &str) -> Result<BTreeSet<u32>, StoreError> {
+pub fn split(row: &dyn Columns, name: &str) -> Result<BTreeSet<u32>, StoreError> {
     let text: String = column(row, name)?;
     let numbers = text.split(',').filter(|part| !part.is_empty()).map(|part| part.parse().map_err(|_| damaged(name)));
     numbers.collect()
@@ -102,7 +156,7 @@ pub fn persona_status(status: PersonaStatus) -> &'static str {
 }
 
 /// And back.
-pub fn read_persona_status(row: &Row<'_>) -> Result<PersonaStatus, StoreError> {
+pub fn read_persona_status(row: &dyn Columns) -> Result<PersonaStatus, StoreError> {
     let text: String = column(row, "status")?;
     match text.as_str() {
         "active" => Ok(PersonaStatus::Active),
@@ -139,7 +193,7 @@ pub fn session_end(why: SessionEnd) -> &'static str {
 }
 
 /// And back.
-pub fn read_session_status(row: &Row<'_>) -> Result<SessionStatus, StoreError> {
+pub fn read_session_status(row: &dyn Columns) -> Result<SessionStatus, StoreError> {
     let Some(ended) = optional_date(row, "ended")? else { return Ok(SessionStatus::Open) };
     let why: String = column(row, "ended_by")?;
     let why = match why.as_str() {
