@@ -10,7 +10,7 @@ use common::{Kind, World};
 use protocol::Protocol;
 use rusqlite::Connection;
 use server_stub::audit::audit;
-use server_stub::store::SqliteStore;
+use server_stub::store::sqlite::SqliteBooks;
 
 /// Books with a bit of everything: two currencies, sessions that are open, closed, expired and used up, money on hold.
 async fn busy_books() -> World {
@@ -37,9 +37,9 @@ async fn busy_books() -> World {
     world
 }
 
-fn lies(folder: &Path) -> Vec<String> {
-    let books = SqliteStore::books_of(folder).expect("books");
-    audit(&books).lies.iter().map(ToString::to_string).collect()
+async fn lies(folder: &Path) -> Vec<String> {
+    let findings = audit(&SqliteBooks::open(folder)).await.expect("books");
+    findings.lies.iter().map(ToString::to_string).collect()
 }
 
 /// Changes of one value each. Sessions: 1 used up, 2 expired, 3 closed, 4 the Canadian one, 5 open.
@@ -80,7 +80,16 @@ const CORRUPTIONS: &[&str] = &[
     "UPDATE journal SET date = date + 3600000 WHERE reference = '2/1'",
     "DELETE FROM journal WHERE id = 1",
     "DELETE FROM journal WHERE reference = '2/2' AND currency = 'cad'",
-    "INSERT INTO journal SELECT NULL, date, reason, debit, credit, currency, amount, reference FROM journal WHERE id = 1",
+    "INSERT INTO journal SELECT NULL, date, reason, debit, credit, currency, amount, reference, hash FROM journal
+     WHERE id = 1",
+    "UPDATE journal SET date = date - 1 WHERE id = 1",
+    "UPDATE journal SET reference = 'x' WHERE id = 1",
+    "UPDATE journal SET reason = 'unload' WHERE id = 1",
+    "UPDATE journal SET hash = zeroblob(32) WHERE id = 3",
+    "UPDATE journal SET hash = x'00' WHERE id = 3",
+    "UPDATE journal SET hash = (SELECT hash FROM journal WHERE id = 1) WHERE id = 2",
+    "UPDATE journal SET debit = 'nobody/usd' WHERE id = 2",
+    "DELETE FROM journal WHERE id = (SELECT MAX(id) FROM journal)",
     "UPDATE transaction_130n SET charged = charged + 1 WHERE payer_session = 1 AND payer_index = 1",
     "UPDATE transaction_130n SET credited = credited - 1 WHERE payer_session = 2 AND payer_index = 2",
     "UPDATE transaction_130n SET currency = 'cad' WHERE payer_session = 1 AND payer_index = 1",
@@ -98,21 +107,56 @@ const CORRUPTIONS: &[&str] = &[
     "UPDATE movement_405 SET persona = 'zz-66' WHERE clears IS NOT NULL",
 ];
 
+/// Lies that fit each other: every balance, session and payment agrees, and only the chain tells.
+const CONSPIRACIES: &[&str] = &[
+    "UPDATE journal SET amount = amount + 100 WHERE id = 1;
+     UPDATE container_120g SET available = available + 100 WHERE persona = 'brianb-40' AND currency = 'usd';
+     UPDATE house_account SET balance = balance - 100 WHERE account = 'agency/usd'",
+    "UPDATE journal SET amount = amount - 5 WHERE reference = '1/1';
+     UPDATE transaction_130n SET charged = charged - 5, credited = credited - 5
+     WHERE payer_session = 1 AND payer_index = 1;
+     UPDATE journal SET amount = amount + 5 WHERE reason = 'return' AND reference = '1';
+     UPDATE container_120g SET available = available + 5 WHERE persona = 'brianb-40' AND currency = 'usd';
+     UPDATE journal SET amount = amount - 5 WHERE reason = 'return' AND reference = '3';
+     UPDATE container_120g SET available = available - 5 WHERE persona = 'acme-82' AND currency = 'usd'",
+    "INSERT INTO journal SELECT NULL, date, reason, credit, debit, currency, 0, reference, hash FROM journal WHERE id = 1",
+    "UPDATE journal SET id = -1 WHERE id = 1; UPDATE journal SET id = 1 WHERE id = 2;
+     UPDATE journal SET id = 2 WHERE id = -1",
+];
+
+/// A copy of the books in which something was changed.
+fn corrupted(world: &World, statements: &str) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("a folder");
+    let source = Connection::open(world.folder().join("books.sqlite")).expect("books");
+    let copy = folder.path().join("books.sqlite");
+    source.execute("VACUUM INTO ?1", [copy.to_string_lossy()]).expect("a copy");
+    let books = Connection::open(&copy).expect("a copy");
+    books.pragma_update(None, "ignore_check_constraints", true).expect("a setting");
+    for statement in statements.split(';') {
+        let changed = books.execute(statement, []).unwrap_or_else(|error| panic!("{statement}: {error}"));
+        assert!(changed > 0, "{statement} changes nothing");
+    }
+    folder
+}
+
 #[tokio::test]
 async fn every_changed_value_is_found() {
     let world = busy_books().await;
-    assert_eq!(lies(world.folder()), Vec::<String>::new());
+    assert_eq!(lies(world.folder()).await, Vec::<String>::new());
     for corruption in CORRUPTIONS {
-        let folder = tempfile::tempdir().expect("a folder");
-        let source = Connection::open(world.folder().join("books.sqlite")).expect("books");
-        let copy = folder.path().join("books.sqlite");
-        source.execute("VACUUM INTO ?1", [copy.to_string_lossy()]).expect("a copy");
-        let books = Connection::open(&copy).expect("a copy");
-        books.pragma_update(None, "ignore_check_constraints", true).expect("a setting");
-        let changed = books.execute(corruption, []).unwrap_or_else(|error| panic!("{corruption}: {error}"));
-        assert!(changed > 0, "{corruption} changes nothing");
-        drop(books);
-        assert!(!lies(folder.path()).is_empty(), "{corruption} is not found");
+        let folder = corrupted(&world, corruption);
+        assert!(!lies(folder.path()).await.is_empty(), "{corruption} is not found");
+    }
+}
+
+#[tokio::test]
+async fn lies_that_fit_each_other_break_the_chain() {
+    let world = busy_books().await;
+    for conspiracy in CONSPIRACIES {
+        let folder = corrupted(&world, conspiracy);
+        let lies = lies(folder.path()).await;
+        assert!(!lies.is_empty(), "{conspiracy} is not found");
+        assert!(lies.iter().all(|lie| lie.starts_with("journal 1/")), "{lies:?}");
     }
 }
 
@@ -132,5 +176,8 @@ async fn the_program_says_which_row_it_is() {
     books.execute("UPDATE session_130 SET current = current + 1 WHERE id = 5", []).expect("a change");
     let (code, said) = run();
     assert_eq!(code, Some(1), "{said}");
-    assert!(said.contains("session/5/usd: the balance is 12.01; the journal moved 12.00"), "{said}");
+    assert!(
+        said.contains("journal 1/") && said.contains("session/5/usd: the balance is 12.01; the journal moved 12.00"),
+        "{said}"
+    );
 }

@@ -25,8 +25,8 @@ use server_stub::http::{now, router};
 use server_stub::server::Config;
 use server_stub::store::record::{Attempts, InstrumentId, LogKey, Session, Transaction};
 use server_stub::store::{
-    Books, ChangeSet, Collected, CommitError, Logged, MemoryStore, PersonaFile, Refund, Statement, Store, StoreError,
-    Window,
+    BookReader, Books, ChangeSet, Collected, CommitError, Logged, MemoryStore, PersonaFile, Refund, Statement, Store,
+    StoreError, Window,
 };
 use tower::ServiceExt as _;
 
@@ -191,12 +191,15 @@ impl Store for Failing {
         self.0.new_session_id().await
     }
 
-    async fn books(&self) -> Result<Books, StoreError> {
-        self.0.books().await
-    }
-
     async fn commit(&self, _: ChangeSet) -> Result<(), CommitError> {
         Err(self.1.clone())
+    }
+}
+
+#[async_trait]
+impl Books for Failing {
+    async fn show(&self, see: &mut BookReader<'_>) -> Result<(), StoreError> {
+        self.0.show(see).await
     }
 }
 

@@ -16,7 +16,8 @@ use protocol::money::Currency;
 use protocol::outcome::{Problem, ResponseCode};
 use protocol::value::SessionId;
 use server_stub::store::record::{Persona, PersonaStatus};
-use server_stub::store::{Change, ChangeSet, SqliteStore};
+use server_stub::store::sqlite::SqliteBooks;
+use server_stub::store::{Change, ChangeSet};
 
 /// Brian, who has paid $42.50 of his $70.00 session to Acme.
 struct Sale {
@@ -360,8 +361,8 @@ async fn the_audit_finds_a_refund_that_was_tampered_with() {
         db.execute("VACUUM INTO ?1", [copy.path().join("books.sqlite").display().to_string()]).expect("a copy");
         let tampered = rusqlite::Connection::open(copy.path().join("books.sqlite")).expect("books");
         assert!(tampered.execute(corruption, []).expect("a change") > 0, "{corruption}");
-        let books = SqliteStore::books_of(copy.path()).expect("books");
-        assert!(!server_stub::audit::audit(&books).lies.is_empty(), "{corruption}");
+        let books = SqliteBooks::open(copy.path());
+        assert!(!server_stub::audit::audit(&books).await.expect("books").lies.is_empty(), "{corruption}");
     }
 }
 

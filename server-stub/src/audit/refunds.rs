@@ -4,34 +4,52 @@ use std::collections::BTreeMap;
 
 use super::{Lie, tell};
 use crate::store::record::{Entry, Reason, Transaction};
-use crate::store::{Account, Books, Refund};
+use crate::store::{Account, Refund};
 
-/// Each refund moved what it says, once; all of a payment stay within it; nothing else moved as a refund.
-pub fn check(books: &Books, lies: &mut Vec<Lie>) {
-    let mut moved: BTreeMap<&str, Vec<&Entry>> = BTreeMap::new();
-    for (_, entry) in books.journal.iter().filter(|(_, entry)| entry.reason == Reason::Refund) {
-        moved.entry(&entry.reference).or_default().push(entry);
+/// The refunds, and what the journal moved for each. They are few beside the payments, and kept as they are.
+#[derive(Default)]
+pub struct Refunds {
+    moved: BTreeMap<String, Vec<Entry>>,
+    by_payment: BTreeMap<(u64, u16), Vec<Refund>>,
+}
+
+impl Refunds {
+    /// A journal entry.
+    pub fn entry(&mut self, entry: &Entry) {
+        if entry.reason == Reason::Refund {
+            self.moved.entry(entry.reference.clone()).or_default().push(entry.clone());
+        }
     }
-    let mut by_payment: BTreeMap<(u64, u16), Vec<&Refund>> = BTreeMap::new();
-    for refund in &books.refunds {
-        by_payment.entry((refund.payer_session.number(), refund.payer_index.get())).or_default().push(refund);
-        let entries = moved.remove(refund.reference().as_str()).unwrap_or_default();
+
+    /// A refund, which moved what it says, once; its entries were seen before.
+    pub fn refund(&mut self, refund: &Refund, lies: &mut Vec<Lie>) {
+        let entries = self.moved.remove(&refund.reference()).unwrap_or_default();
         check_moves(refund, &entries, lies);
+        let key = (refund.payer_session.number(), refund.payer_index.get());
+        self.by_payment.entry(key).or_default().push(refund.clone());
     }
-    for (reference, _) in moved {
-        tell(lies, format!("journal, refund {reference}"), "there is no such refund".to_owned());
-    }
-    for payment in &books.transactions {
+
+    /// A payment, within which its refunds stay; they were seen before.
+    pub fn payment(&mut self, payment: &Transaction, lies: &mut Vec<Lie>) {
         let key = (payment.payer_session.number(), payment.payer_index.get());
-        check_payment(payment, &by_payment.remove(&key).unwrap_or_default(), lies);
+        if let Some(refunds) = self.by_payment.remove(&key) {
+            check_payment(payment, &refunds, lies);
+        }
     }
-    for (session, index) in by_payment.into_keys() {
-        tell(lies, format!("refund {session}/{index}"), "there is no such payment".to_owned());
+
+    /// Nothing else moved as a refund, and no refund is without a payment.
+    pub fn finish(self, lies: &mut Vec<Lie>) {
+        for reference in self.moved.into_keys() {
+            tell(lies, format!("journal, refund {reference}"), "there is no such refund".to_owned());
+        }
+        for (session, index) in self.by_payment.into_keys() {
+            tell(lies, format!("refund {session}/{index}"), "there is no such payment".to_owned());
+        }
     }
 }
 
 /// Across currencies, both sides go by way of the exchange.
-fn check_moves(refund: &Refund, entries: &[&Entry], lies: &mut Vec<Lie>) {
+fn check_moves(refund: &Refund, entries: &[Entry], lies: &mut Vec<Lie>) {
     let payer = Account::Container(refund.payer.clone(), refund.returned.currency);
     let abroad = refund.given.currency != refund.returned.currency;
     let exchange = |account: &Account| abroad && matches!(account, Account::Exchange(_));
@@ -48,14 +66,14 @@ fn check_moves(refund: &Refund, entries: &[&Entry], lies: &mut Vec<Lie>) {
     }
 }
 
-fn check_payment(payment: &Transaction, refunds: &[&Refund], lies: &mut Vec<Lie>) {
+fn check_payment(payment: &Transaction, refunds: &[Refund], lies: &mut Vec<Lie>) {
     let given: i64 = refunds.iter().map(|refund| refund.given.minor).sum();
     let returned: i64 = refunds.iter().map(|refund| refund.returned.minor).sum();
     let fits = given <= payment.credited.minor
         && returned <= payment.charged.minor
         && (given < payment.credited.minor || returned == payment.charged.minor)
         && refunds.iter().all(|refund| refund.payer == payment.payer && refund.payee == payment.payee);
-    if !fits && !refunds.is_empty() {
+    if !fits {
         let row = format!("refund {}/{}", payment.payer_session.number(), payment.payer_index.get());
         tell(lies, row, format!("the refunds do not fit a payment of {} for {}", payment.credited, payment.charged));
     }

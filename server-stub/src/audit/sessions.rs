@@ -1,75 +1,156 @@
-//! Sessions, and the payments between them.
+//! Sessions: what came, what went, what is left, and how often.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::hash::{BuildHasher, RandomState};
 
-use super::{Lie, tell};
+use protocol::persona::PersonaId;
+use protocol::value::{Index, SessionId};
+
+use super::payments::{Fingerprints, payment_of};
+use super::{Lie, journal_row, tell};
 use crate::store::record::{Entry, Reason, Session, SessionEnd, SessionStatus, Transaction};
-use crate::store::{Account, Books};
+use crate::store::{Account, ChainHead};
 
-/// What the journal says of one session, minor units.
+/// What is known of one session, minor units.
 #[derive(Default)]
 struct Story {
     opened: i128,
     earned: i128,
     spent: i128,
     returned: i128,
+    /// The last date on which money moved, milliseconds.
     last: i64,
-    strange: Vec<u64>,
+    /// Payments from it, and collections into it that brought something.
+    made: u32,
+    /// What the journal moved for payments from it, less what the payments say: zero where they fit.
+    payments: u64,
+    row: Option<Row>,
 }
 
-/// Looks at every session and every payment.
-pub fn check(books: &Books, lies: &mut Vec<Lie>) {
-    let stories = stories(books);
-    let nothing = Story::default();
-    let paid = uses(books);
-    for session in &books.sessions {
-        let number = session.id.number();
-        check_session(session, stories.get(&number).unwrap_or(&nothing), lies);
-        check_uses(session, paid.get(&number).copied().unwrap_or_default(), lies);
+/// What is kept of a session's row.
+struct Row {
+    /// A keyed hash of the owner's id.
+    owner: u64,
+    use_limit: Index,
+    uses: u32,
+}
+
+/// Every session.
+#[derive(Default)]
+pub struct Sessions {
+    stories: BTreeMap<u64, Story>,
+    collections: HashSet<(u64, Index)>,
+    fingerprints: Fingerprints,
+    owners: RandomState,
+}
+
+impl Sessions {
+    fn of(&mut self, number: u64) -> &mut Story {
+        self.stories.entry(number).or_default()
     }
-    check_payments(books, lies);
-}
 
-fn stories(books: &Books) -> BTreeMap<u64, Story> {
-    let mut stories: BTreeMap<u64, Story> = BTreeMap::new();
-    for (row, entry) in &books.journal {
+    /// A journal entry.
+    pub fn entry(&mut self, head: &ChainHead, entry: &Entry, lies: &mut Vec<Lie>) {
         for (account, gives) in [(&entry.debit, true), (&entry.credit, false)] {
-            if let Account::Session(number, _) = account {
-                stories.entry(*number).or_default().add(*row, entry, gives);
+            let Account::Session(number, _) = account else { continue };
+            if !self.of(*number).add(entry, gives) {
+                tell(lies, journal_row(head), format!("this does not happen to a session (session_130 {number})"));
             }
         }
+        if entry.reason != Reason::Payment {
+            return;
+        }
+        let Some(key) = payment_of(entry) else {
+            return tell(lies, journal_row(head), format!("{:?} names no payment", entry.reference));
+        };
+        let moved = self.fingerprints.entry(key, entry);
+        let story = self.of(key.0);
+        story.payments = story.payments.wrapping_add(moved);
     }
-    stories
+
+    /// A session; its entries were seen before.
+    pub fn session(&mut self, session: &Session, lies: &mut Vec<Lie>) {
+        let owner = self.owners.hash_one(&session.persona);
+        let story = self.of(session.id.number());
+        story.row = Some(Row { owner, use_limit: session.use_limit, uses: session.uses });
+        check_session(session, story, lies);
+    }
+
+    /// A payment; its sessions were seen before.
+    pub fn payment(&mut self, transaction: &Transaction, lies: &mut Vec<Lie>) {
+        let Transaction { payer_session, payer_index, payer, payee_session, payee_index, payee, .. } = transaction;
+        for (session, persona, index) in [(payer_session, payer, payer_index), (payee_session, payee, payee_index)] {
+            if !self.fits(session, persona, *index) {
+                let row = format!("transaction_130n {}/{}", payer_session.number(), payer_index.get());
+                let claim = format!("session {} is none of {persona} with an index {}", session.number(), index.get());
+                tell(lies, row, claim);
+            }
+        }
+        let said = self.fingerprints.payment(transaction);
+        let story = self.of(payer_session.number());
+        story.payments = story.payments.wrapping_sub(said);
+        story.made += 1;
+        if self.collections.insert((payee_session.number(), *payee_index)) {
+            self.of(payee_session.number()).made += 1;
+        }
+    }
+
+    fn fits(&self, session: &SessionId, persona: &PersonaId, index: Index) -> bool {
+        let row = self.stories.get(&session.number()).and_then(|story| story.row.as_ref());
+        row.is_some_and(|row| row.owner == self.owners.hash_one(persona) && index <= row.use_limit)
+    }
+
+    /// Counts uses; yields the sessions whose payments and entries do not fit each other.
+    pub fn finish(self, lies: &mut Vec<Lie>) -> BTreeSet<u64> {
+        let mut suspects = BTreeSet::new();
+        for (number, story) in self.stories {
+            if story.payments != 0 {
+                suspects.insert(number);
+            }
+            // A collection that brought nothing is a use too, so there may be more uses than payments tell of, never
+            // fewer.
+            if let Some(Row { uses, .. }) = story.row.filter(|row| story.made > row.uses) {
+                tell(lies, session_row(number), format!("{uses} uses are spent, and {} were made", story.made));
+            }
+        }
+        suspects
+    }
 }
 
 impl Story {
-    fn add(&mut self, row: u64, entry: &Entry, gives: bool) {
+    /// Takes note of an entry; says whether it is one that sessions have.
+    fn add(&mut self, entry: &Entry, gives: bool) -> bool {
         let amount = i128::from(entry.amount.minor);
+        self.last = self.last.max(entry.date.millis());
         match (entry.reason, gives) {
             (Reason::Open, false) => self.opened += amount,
             (Reason::Payment, false) => self.earned += amount,
             (Reason::Payment | Reason::Refund, true) => self.spent += amount,
             (Reason::Return, true) => self.returned += amount,
-            _ => self.strange.push(row),
+            _ => return false,
         }
-        self.last = self.last.max(entry.date.millis());
+        true
     }
 }
 
+fn session_row(number: u64) -> String {
+    format!("session_130 {number}")
+}
+
 fn check_session(session: &Session, story: &Story, lies: &mut Vec<Lie>) {
-    let row = format!("session_130 {}", session.id.number());
+    let row = session_row(session.id.number());
     let (opening, left) = (i128::from(session.opening.minor), i128::from(session.current.minor));
-    if story.opened != opening {
-        tell(lies, &row, format!("it was opened with {}; the journal moved {} there", session.opening, story.opened));
+    let Story { opened, earned, spent, returned, .. } = story;
+    if *opened != opening {
+        tell(lies, &row, format!("it was opened with {}; the journal moved {opened} there", session.opening));
     }
-    if opening + story.earned != story.spent + story.returned + left {
-        let Story { earned, spent, returned, .. } = story;
+    if opening + earned != spent + returned + left {
         let claim =
             format!("opened {opening} and earned {earned} are not spent {spent}, returned {returned}, left {left}");
         tell(lies, &row, claim);
     }
-    for entry in &story.strange {
-        tell(lies, format!("journal {entry}"), format!("this does not happen to a session ({row})"));
+    if session.uses > u32::from(session.use_limit.get()) {
+        tell(lies, &row, format!("{} uses are spent of {}", session.uses, session.use_limit.get()));
     }
     check_end(session, story, &row, lies);
 }
@@ -90,87 +171,6 @@ fn check_end(session: &Session, story: &Story, row: &str, lies: &mut Vec<Lie>) {
             if why == SessionEnd::UsedUp && session.uses_left() > 0 {
                 tell(lies, row, format!("it ended by its last use, and {} are left", session.uses_left()));
             }
-        }
-    }
-}
-
-/// For each session: the payments from it and the collections into it that brought something.
-fn uses(books: &Books) -> BTreeMap<u64, usize> {
-    let mut uses: BTreeMap<u64, usize> = BTreeMap::new();
-    let mut collections = BTreeSet::new();
-    for transaction in &books.transactions {
-        *uses.entry(transaction.payer_session.number()).or_default() += 1;
-        collections.insert((transaction.payee_session.number(), transaction.payee_index));
-    }
-    for (session, _) in collections {
-        *uses.entry(session).or_default() += 1;
-    }
-    uses
-}
-
-fn check_uses(session: &Session, made: usize, lies: &mut Vec<Lie>) {
-    let row = format!("session_130 {}", session.id.number());
-    if session.uses > u32::from(session.use_limit.get()) {
-        tell(lies, &row, format!("{} uses are spent of {}", session.uses, session.use_limit.get()));
-    }
-    // A collection that brought nothing is a use too, so there may be more uses than payments tell of, never fewer.
-    if made > session.uses as usize {
-        tell(lies, &row, format!("{} uses are spent, and {made} were made", session.uses));
-    }
-}
-
-/// Each payment moved what it says, once, and nothing else moved as a payment.
-fn check_payments(books: &Books, lies: &mut Vec<Lie>) {
-    let mut moved: BTreeMap<&str, Vec<&Entry>> = BTreeMap::new();
-    for (_, entry) in books.journal.iter().filter(|(_, entry)| entry.reason == Reason::Payment) {
-        moved.entry(&entry.reference).or_default().push(entry);
-    }
-    let known: BTreeMap<u64, &Session> = books.sessions.iter().map(|session| (session.id.number(), session)).collect();
-    for transaction in &books.transactions {
-        let key = format!("{}/{}", transaction.payer_session.number(), transaction.payer_index.get());
-        let row = format!("transaction_130n {key}");
-        let entries = moved.remove(key.as_str()).unwrap_or_default();
-        check_payment(transaction, &entries, &row, lies);
-        check_parties(transaction, &known, &row, lies);
-    }
-    for (reference, _) in moved {
-        tell(lies, format!("journal, payment {reference}"), "there is no such payment".to_owned());
-    }
-}
-
-fn check_payment(transaction: &Transaction, entries: &[&Entry], row: &str, lies: &mut Vec<Lie>) {
-    let Transaction { payer_session, payee_session, charged, credited, .. } = transaction;
-    let payer = Account::Session(payer_session.number(), charged.currency);
-    let payee = Account::Session(payee_session.number(), credited.currency);
-    let fits = match entries {
-        [one] => charged == credited && one.debit == payer && one.credit == payee && one.amount == *charged,
-        [first, second] => {
-            charged.currency != credited.currency
-                && first.debit == payer
-                && first.credit == Account::Exchange(charged.currency)
-                && first.amount == *charged
-                && second.debit == Account::Exchange(credited.currency)
-                && second.credit == payee
-                && second.amount == *credited
-        }
-        _ => false,
-    };
-    if !fits {
-        tell(lies, row, format!("the journal does not move {charged} from {payer} and {credited} to {payee}, once"));
-    }
-}
-
-fn check_parties(transaction: &Transaction, known: &BTreeMap<u64, &Session>, row: &str, lies: &mut Vec<Lie>) {
-    let sides = [
-        (&transaction.payer_session, &transaction.payer, transaction.payer_index),
-        (&transaction.payee_session, &transaction.payee, transaction.payee_index),
-    ];
-    for (session, persona, index) in sides {
-        let fits = known
-            .get(&session.number())
-            .is_some_and(|session| session.persona == *persona && index <= session.use_limit);
-        if !fits {
-            tell(lies, row, format!("session {} is none of {persona} with an index {}", session.number(), index.get()));
         }
     }
 }

@@ -1,8 +1,9 @@
 //! The store in memory: for tests and simulations. What it does is what the others must do.
 
 mod statement;
+mod table;
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard};
 
 use async_trait::async_trait;
@@ -11,14 +12,17 @@ use protocol::money::{Currency, Money};
 use protocol::persona::PersonaId;
 use protocol::value::{Index, SessionId};
 
-use super::plan::{Expected, Plan, SessionStep};
+use self::table::{Table, Undo};
+use super::books::{BookReader, BookRow, Books};
+use super::chain::{ChainHead, EntryText};
+use super::plan::{ContainerStep, Expected, Plan, SessionStep};
 use super::record::{
     Attempts, Challenge, Container, Entry, Instrument, InstrumentId, LogEntry, LogKey, Movement, PendingLoad, Persona,
     Report, Session, SessionStatus, Transaction,
 };
 use super::{
-    Account, Books, Change, ChangeSet, Collected, CommitError, Conflict, Logged, MAX_ATTEMPTS, MAX_REPORTS,
-    PersonaFile, Refund, Statement, Store, StoreError, Window,
+    Account, Change, ChangeSet, Collected, CommitError, Conflict, Logged, MAX_ATTEMPTS, MAX_REPORTS, PersonaFile,
+    Refund, Statement, Store, StoreError, Window,
 };
 
 /// A store that forgets.
@@ -27,24 +31,33 @@ pub struct MemoryStore {
     tables: Mutex<Tables>,
 }
 
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 struct Tables {
-    personas: BTreeMap<PersonaId, Persona>,
-    containers: BTreeMap<(PersonaId, Currency), Container>,
-    instruments: BTreeMap<(PersonaId, InstrumentId), Instrument>,
-    challenges: BTreeMap<(PersonaId, String), Challenge>,
-    movements: Vec<Movement>,
-    pending: BTreeMap<u64, (PersonaId, PendingLoad)>,
-    sessions: BTreeMap<u64, Session>,
-    collected: BTreeMap<(u64, u16), Transaction>,
-    refunds: BTreeMap<(u64, u16, u32), Refund>,
-    journal: Vec<Entry>,
-    house: BTreeMap<Account, i64>,
-    log: HashMap<LogKey, LogEntry>,
-    reports: Vec<Report>,
-    attempts: BTreeMap<PersonaId, Attempts>,
+    personas: Table<PersonaId, Persona>,
+    containers: Table<PersonaId, BTreeMap<Currency, Container>>,
+    instruments: Table<PersonaId, BTreeMap<InstrumentId, Instrument>>,
+    challenges: Table<PersonaId, BTreeMap<String, Challenge>>,
+    movements: Table<(PersonaId, InstrumentId, u64), Movement>,
+    pending: Table<u64, (PersonaId, PendingLoad)>,
+    /// The open sessions of each persona.
+    open: Table<PersonaId, BTreeSet<u64>>,
+    /// The open sessions by their last millisecond.
+    expiring: Table<(Date, u64), PersonaId>,
+    sessions: Table<u64, Session>,
+    collected: Table<(u64, u16), Transaction>,
+    /// By payee's session and date: the payer's session and index.
+    received: Table<(u64, i64, u64, u16), ()>,
+    refunds: Table<(u64, u16, u32), Refund>,
+    journal: Table<u64, (ChainHead, Entry)>,
+    house: Table<Account, i64>,
+    log: Table<LogKey, LogEntry>,
+    reports: Table<u64, Report>,
+    attempts: Table<PersonaId, Attempts>,
     last_session: u64,
 }
+
+/// The only chain: there is one writer.
+const CHAIN: u32 = 1;
 
 impl MemoryStore {
     /// An empty one.
@@ -54,12 +67,16 @@ impl MemoryStore {
 
     /// Every report, in order.
     pub fn reports(&self) -> Vec<Report> {
-        self.lock().reports.clone()
+        self.lock().reports.values().cloned().collect()
     }
 
     fn lock(&self) -> MutexGuard<'_, Tables> {
-        // A panic while the lock is held is a bug of ours; the tables are replaced as a whole, so they are still sound.
-        self.tables.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.tables.lock().unwrap_or_else(|poisoned| {
+            // A panic while the lock is held is a bug of ours; what it left half done is taken back.
+            let mut tables = poisoned.into_inner();
+            tables.all().into_iter().for_each(Undo::undo);
+            tables
+        })
     }
 }
 
@@ -71,7 +88,7 @@ impl Store for MemoryStore {
 
     async fn taken(&self, ids: &[PersonaId]) -> Result<HashSet<PersonaId>, StoreError> {
         let tables = self.lock();
-        Ok(ids.iter().filter(|id| tables.personas.contains_key(*id)).cloned().collect())
+        Ok(ids.iter().filter(|id| tables.personas.holds(*id)).cloned().collect())
     }
 
     async fn logged(&self, key: &LogKey) -> Result<Option<Logged>, StoreError> {
@@ -96,8 +113,11 @@ impl Store for MemoryStore {
 
     async fn history(&self, session: &SessionId, limit: usize) -> Result<Vec<Transaction>, StoreError> {
         let tables = self.lock();
-        let of = |t: &&Transaction| t.payer_session == *session || t.payee_session == *session;
-        let mut all: Vec<_> = tables.collected.values().filter(of).cloned().collect();
+        let number = session.number();
+        let paid = tables.collected.range((number, 0)..=(number, u16::MAX)).map(|(_, transaction)| transaction);
+        let received = tables.received.range((number, i64::MIN, 0, 0)..=(number, i64::MAX, u64::MAX, u16::MAX));
+        let received = received.filter_map(|((_, _, payer, index), ())| tables.collected.get(&(*payer, *index)));
+        let mut all: Vec<_> = paid.chain(received.rev().take(limit)).cloned().collect();
         all.sort_by_key(|t| (t.date, t.payer_session.number(), t.payer_index));
         let start = all.len().saturating_sub(limit);
         Ok(all.split_off(start))
@@ -119,10 +139,10 @@ impl Store for MemoryStore {
         since: Date,
     ) -> Result<i64, StoreError> {
         let tables = self.lock();
-        let counts = |m: &&Movement| {
-            m.persona == *persona && m.instrument == instrument && m.amount.currency == currency && m.date >= since
-        };
-        Ok(tables.movements.iter().filter(counts).map(|m| m.amount.minor.max(0)).sum())
+        let of = |id| (persona.clone(), instrument, id);
+        let movements = tables.movements.range(of(0)..=of(u64::MAX)).map(|(_, movement)| movement);
+        let counted = movements.filter(|m| m.amount.currency == currency && m.date >= since);
+        Ok(counted.map(|m| m.amount.minor.max(0)).sum())
     }
 
     async fn attempts(&self, id: &PersonaId) -> Result<Option<Attempts>, StoreError> {
@@ -131,7 +151,7 @@ impl Store for MemoryStore {
 
     async fn due(&self, now: Date, limit: usize) -> Result<Vec<PersonaId>, StoreError> {
         let tables = self.lock();
-        let expired = tables.sessions.values().filter(|s| s.is_open() && s.expires() < now).map(|s| &s.persona);
+        let expired = tables.expiring.range(..(now, 0)).map(|(_, persona)| persona);
         let clearing = tables.pending.values().filter(|(_, load)| load.clears <= now).map(|(id, _)| id);
         let due: HashSet<&PersonaId> = expired.chain(clearing).collect();
         Ok(due.into_iter().take(limit).cloned().collect())
@@ -143,45 +163,92 @@ impl Store for MemoryStore {
         Ok(SessionId::of_number(tables.last_session))
     }
 
-    async fn books(&self) -> Result<Books, StoreError> {
-        let tables = self.lock();
-        Ok(Books {
-            journal: (1..).zip(tables.journal.iter().cloned()).collect(),
-            containers: tables.containers.iter().map(|((id, _), container)| (id.clone(), *container)).collect(),
-            sessions: tables.sessions.values().cloned().collect(),
-            transactions: tables.collected.values().cloned().collect(),
-            refunds: tables.refunds.values().cloned().collect(),
-            pending: tables.pending.values().cloned().collect(),
-            house: tables.house.iter().map(|(account, balance)| (account.clone(), *balance)).collect(),
-        })
-    }
-
     async fn commit(&self, set: ChangeSet) -> Result<(), CommitError> {
         let plan = Plan::of(&set)?;
         let mut tables = self.lock();
-        // A copy takes the changes, so that a conflict half-way leaves nothing behind.
-        let mut next = tables.clone();
-        next.apply(&plan, set)?;
-        *tables = next;
+        let applied = tables.apply(&plan, set);
+        for table in tables.all() {
+            if applied.is_ok() { table.keep() } else { table.undo() }
+        }
+        applied
+    }
+}
+
+#[async_trait]
+impl Books for MemoryStore {
+    async fn show(&self, see: &mut BookReader<'_>) -> Result<(), StoreError> {
+        let tables = self.lock();
+        for (head, entry) in tables.journal.values() {
+            see(BookRow::Entry(*head, entry.clone()));
+        }
+        for (id, containers) in tables.containers.iter() {
+            for container in containers.values() {
+                see(BookRow::Container(id.clone(), *container));
+            }
+        }
+        tables.sessions.values().for_each(|session| see(BookRow::Session(Box::new(session.clone()))));
+        tables.refunds.values().for_each(|refund| see(BookRow::Refund(Box::new(refund.clone()))));
+        tables.collected.values().for_each(|transaction| see(BookRow::Payment(Box::new(transaction.clone()))));
+        tables.pending.values().for_each(|(id, load)| see(BookRow::Pending(id.clone(), load.clone())));
+        tables.house.iter().for_each(|(account, balance)| see(BookRow::House(account.clone(), *balance)));
         Ok(())
     }
 }
 
 impl Tables {
+    /// Every table, so that all are kept or undone; taken apart by name, so that none can be forgotten.
+    fn all(&mut self) -> [&mut dyn Undo; 17] {
+        let Self {
+            personas,
+            containers,
+            instruments,
+            challenges,
+            movements,
+            pending,
+            open,
+            expiring,
+            sessions,
+            collected,
+            received,
+            refunds,
+            journal,
+            house,
+            log,
+            reports,
+            attempts,
+            last_session: _,
+        } = self;
+        [
+            personas,
+            containers,
+            instruments,
+            challenges,
+            movements,
+            pending,
+            open,
+            expiring,
+            sessions,
+            collected,
+            received,
+            refunds,
+            journal,
+            house,
+            log,
+            reports,
+            attempts,
+        ]
+    }
+
     fn persona(&self, id: &PersonaId) -> Option<PersonaFile> {
         let persona = self.personas.get(id)?.clone();
-        let of = |(owner, _): &(&PersonaId, _)| *owner == id;
-        let containers = self.containers.iter().map(|((owner, currency), c)| (owner, (*currency, *c)));
-        let instruments = self.instruments.iter().map(|((owner, _), instrument)| (owner, instrument));
-        let challenges = self.challenges.iter().map(|((owner, _), challenge)| (owner, challenge));
-        let sessions = self.sessions.values().filter(|session| session.persona == *id && session.is_open());
+        let open = self.open.get(id).into_iter().flatten();
         let pending = self.pending.values().filter(|(owner, _)| owner == id);
         Some(PersonaFile {
             persona,
-            containers: containers.filter(|(owner, _)| *owner == id).map(|(_, container)| container).collect(),
-            instruments: instruments.filter(|(owner, _)| *owner == id).map(|(_, i)| i.clone()).collect(),
-            challenges: challenges.filter(of).map(|(_, challenge)| challenge.clone()).collect(),
-            sessions: sessions.cloned().collect(),
+            containers: self.containers.get(id).cloned().unwrap_or_default(),
+            instruments: self.instruments.get(id).into_iter().flat_map(BTreeMap::values).cloned().collect(),
+            challenges: self.challenges.get(id).into_iter().flat_map(BTreeMap::values).cloned().collect(),
+            sessions: open.filter_map(|number| self.sessions.get(number)).cloned().collect(),
             pending: pending.map(|(_, load)| load.clone()).collect(),
         })
     }
@@ -199,19 +266,24 @@ impl Tables {
             self.step(*id, step)?;
         }
         for ((id, currency), step) in &plan.containers {
-            let container =
-                self.containers.entry((id.clone(), *currency)).or_insert_with(|| Container::empty(*currency));
-            container.available.minor += step.available;
-            container.on_hold.minor += step.on_hold;
-            if container.available.minor < 0 {
-                return Err(Conflict::Overdrawn(Account::Container(id.clone(), *currency)).into());
-            }
-            if container.on_hold.minor < 0 {
-                return Err(Conflict::Overdrawn(Account::OnHold(id.clone(), *currency)).into());
-            }
+            self.fill(id, *currency, step)?;
         }
         for (account, delta) in &plan.house {
-            *self.house.entry(account.clone()).or_default() += delta;
+            *self.house.change_or(account.clone(), i64::default) += delta;
+        }
+        Ok(())
+    }
+
+    fn fill(&mut self, id: &PersonaId, currency: Currency, step: &ContainerStep) -> Result<(), Conflict> {
+        let containers = self.containers.change_or(id.clone(), BTreeMap::new);
+        let container = containers.entry(currency).or_insert_with(|| Container::empty(currency));
+        container.available.minor += step.available;
+        container.on_hold.minor += step.on_hold;
+        if container.available.minor < 0 {
+            return Err(Conflict::Overdrawn(Account::Container(id.clone(), currency)));
+        }
+        if container.on_hold.minor < 0 {
+            return Err(Conflict::Overdrawn(Account::OnHold(id.clone(), currency)));
         }
         Ok(())
     }
@@ -221,41 +293,38 @@ impl Tables {
             Change::Register(persona) => self.register(*persona)?,
             Change::Update(new) => self.update(*new)?,
             Change::Revise(id) => {
-                let persona = self.personas.get_mut(&id).ok_or(Conflict::PersonaChanged(id))?;
+                let persona = self.personas.change(&id).ok_or(Conflict::PersonaChanged(id))?;
                 persona.revision += 1;
             }
             Change::PutInstrument(id, instrument) => {
-                self.instruments.insert((id, instrument.id), *instrument);
+                self.instruments.change_or(id, BTreeMap::new).insert(instrument.id, *instrument);
             }
             Change::PutChallenge(id, challenge) => {
-                self.challenges.insert((id, challenge.id.clone()), *challenge);
+                self.challenges.change_or(id, BTreeMap::new).insert(challenge.id.clone(), *challenge);
             }
             Change::RemoveChallenge(id, challenge) => {
-                self.challenges.remove(&(id, challenge));
+                self.challenges.change_or(id, BTreeMap::new).remove(&challenge);
             }
             Change::Move(movement) => self.record(movement),
             Change::Cleared(id) => {
-                self.pending.remove(&id).ok_or(Conflict::LoadCleared(id))?;
+                if !self.pending.remove(&id) {
+                    return Err(Conflict::LoadCleared(id).into());
+                }
             }
             Change::Open(session) => self.open(*session)?,
             Change::Memo(id, memo) => {
-                let session = self.sessions.get_mut(&id).ok_or(Conflict::SessionChanged(id))?;
+                let session = self.sessions.change(&id).ok_or(Conflict::SessionChanged(id))?;
                 session.memo.push_str(&memo);
             }
             Change::Collect(transaction) => self.collect(*transaction)?,
             Change::Refund(refund) => self.give_back(*refund)?,
-            Change::Journal(entry) => self.journal.push(entry),
+            Change::Journal(entry) => self.append(entry),
             Change::Log(entry) => {
-                if self.log.insert(entry.key.clone(), entry).is_some() {
+                if !self.log.insert(entry.key.clone(), entry) {
                     return Err(Conflict::LogKeyUsed.into());
                 }
             }
-            Change::Report(report) => {
-                let known = self.reports.iter().any(|known| known.message_hash == report.message_hash);
-                if !known && self.reports.len() < MAX_REPORTS {
-                    self.reports.push(*report);
-                }
-            }
+            Change::Report(report) => self.keep_report(*report),
             Change::Attempts { id, before, after } => self.count(id, before, after)?,
             // These are in the plan.
             Change::Use(_) | Change::End(..) => {}
@@ -264,15 +333,12 @@ impl Tables {
     }
 
     fn register(&mut self, persona: Persona) -> Result<(), Conflict> {
-        if self.personas.contains_key(&persona.id) {
-            return Err(Conflict::PersonaExists(persona.id));
-        }
-        self.personas.insert(persona.id.clone(), persona);
-        Ok(())
+        let id = persona.id.clone();
+        if self.personas.insert(id.clone(), persona) { Ok(()) } else { Err(Conflict::PersonaExists(id)) }
     }
 
     fn update(&mut self, new: Persona) -> Result<(), Conflict> {
-        let persona = self.personas.get_mut(&new.id).ok_or(Conflict::PersonaChanged(new.id))?;
+        let persona = self.personas.change(&new.id).ok_or(Conflict::PersonaChanged(new.id))?;
         let Persona { email, language, autoclose, agreements, status, .. } = new;
         (persona.email, persona.language, persona.autoclose) = (email, language, autoclose);
         (persona.agreements, persona.status) = (agreements, status);
@@ -283,33 +349,50 @@ impl Tables {
         let id = self.movements.len() as u64 + 1;
         if let Some(clears) = movement.clears {
             let load = PendingLoad { id, amount: movement.amount, clears };
-            self.pending.insert(id, (movement.persona.clone(), load));
+            self.pending.put(id, (movement.persona.clone(), load));
         }
-        self.movements.push(movement);
+        self.movements.put((movement.persona.clone(), movement.instrument, id), movement);
     }
 
     fn open(&mut self, session: Session) -> Result<(), Conflict> {
         let number = session.id.number();
-        if self.sessions.contains_key(&number) {
+        let (owner, expires) = (session.persona.clone(), session.expires());
+        if !self.sessions.insert(number, Session { current: Money::zero(session.current.currency), ..session }) {
             return Err(Conflict::SessionExists(number));
         }
         self.last_session = self.last_session.max(number);
-        self.sessions.insert(number, Session { current: Money::zero(session.current.currency), ..session });
+        self.open.change_or(owner.clone(), BTreeSet::new).insert(number);
+        self.expiring.put((expires, number), owner);
         Ok(())
+    }
+
+    fn append(&mut self, entry: Entry) {
+        let last = self.journal.iter().next_back().map_or_else(|| ChainHead::empty(CHAIN), |(_, (head, _))| *head);
+        let head = last.next(&EntryText::of(&entry));
+        self.journal.put(head.number, (head, entry));
     }
 
     fn collect(&mut self, transaction: Transaction) -> Result<(), Conflict> {
         let key = (transaction.payer_session.number(), transaction.payer_index.get());
-        if self.collected.contains_key(&key) {
+        let received = (transaction.payee_session.number(), transaction.date.millis(), key.0, key.1);
+        if !self.collected.insert(key, transaction) {
             return Err(Conflict::IndexUsed(key.0, key.1));
         }
-        self.collected.insert(key, transaction);
+        self.received.put(received, ());
         Ok(())
+    }
+
+    fn keep_report(&mut self, report: Report) {
+        let known = self.reports.values().any(|known| known.message_hash == report.message_hash);
+        let number = self.reports.len();
+        if !known && number < MAX_REPORTS {
+            self.reports.put(number as u64, report);
+        }
     }
 
     fn step(&mut self, id: u64, step: &SessionStep) -> Result<(), Conflict> {
         let changed = || Conflict::SessionChanged(id);
-        let session = self.sessions.get_mut(&id).filter(|session| session.is_open()).ok_or_else(changed)?;
+        let session = self.sessions.change(&id).filter(|session| session.is_open()).ok_or_else(changed)?;
         let as_expected = match step.expected {
             Expected::Open => true,
             Expected::Exactly(uses, minor) => session.uses == uses && session.current.minor == minor,
@@ -323,12 +406,14 @@ impl Tables {
         if session.current.minor < 0 {
             return Err(Conflict::Overdrawn(session.account()));
         }
-        if let Some((date, why)) = step.end {
-            if session.current.minor != 0 {
-                return Err(Conflict::NotEmpty(id));
-            }
-            session.status = SessionStatus::Ended(date, why);
+        let Some((date, why)) = step.end else { return Ok(()) };
+        if session.current.minor != 0 {
+            return Err(Conflict::NotEmpty(id));
         }
+        session.status = SessionStatus::Ended(date, why);
+        let (owner, expires) = (session.persona.clone(), session.expires());
+        self.expiring.remove(&(expires, id));
+        self.open.change_or(owner, BTreeSet::new).remove(&id);
         Ok(())
     }
 
@@ -336,7 +421,7 @@ impl Tables {
         if self.attempts.get(&id).copied() != before {
             return Err(Conflict::AttemptsChanged(id));
         }
-        self.attempts.insert(id, after);
+        self.attempts.put(id, after);
         while self.attempts.len() > MAX_ATTEMPTS {
             let oldest = self.attempts.iter().min_by_key(|(_, attempts)| attempts.since).map(|(id, _)| id.clone());
             oldest.map(|id| self.attempts.remove(&id));

@@ -9,6 +9,8 @@
 //! | [`SqliteStore`] | one server with its data beside it |
 
 pub mod account;
+pub mod books;
+pub mod chain;
 pub mod change;
 pub mod memory;
 pub mod place;
@@ -28,6 +30,8 @@ use protocol::persona::PersonaId;
 use protocol::value::{Index, SessionId};
 
 pub use account::Account;
+pub use books::{BookReader, BookRow, Books};
+pub use chain::{ChainHead, EntryText};
 pub use change::{Change, ChangeSet, CommitError, Condition, Conflict, StoreError};
 pub use memory::MemoryStore;
 pub use place::Place;
@@ -35,7 +39,7 @@ pub use sqlite::SqliteStore;
 pub use statement::{Position, Refund, Statement, Window};
 
 use record::{
-    Attempts, Challenge, Container, Entry, Instrument, InstrumentId, LogKey, PendingLoad, Persona, Session, Transaction,
+    Attempts, Challenge, Container, Instrument, InstrumentId, LogKey, PendingLoad, Persona, Session, Transaction,
 };
 
 /// Everything of one persona that its own messages may touch.
@@ -55,25 +59,6 @@ pub struct PersonaFile {
     pub challenges: Vec<Challenge>,
 }
 
-/// The books as a whole: the journal, and every balance that it must explain.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Books {
-    /// Every entry, in order, with its row number.
-    pub journal: Vec<(u64, Entry)>,
-    /// Every container, with its owner.
-    pub containers: Vec<(PersonaId, Container)>,
-    /// Every session.
-    pub sessions: Vec<Session>,
-    /// Every collected payment.
-    pub transactions: Vec<Transaction>,
-    /// Every refund.
-    pub refunds: Vec<Refund>,
-    /// Every load on hold, with its owner.
-    pub pending: Vec<(PersonaId, PendingLoad)>,
-    /// The operator's accounts, minor units.
-    pub house: Vec<(Account, i64)>,
-}
-
 /// What the message log says of a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Logged {
@@ -89,7 +74,7 @@ pub type Collected = HashMap<(u64, u16), Transaction>;
 /// The database. Loads see what is committed; what they saw may have changed by the time of a commit, which is what
 /// conditions are for.
 #[async_trait]
-pub trait Store: Send + Sync {
+pub trait Store: Books {
     /// A persona with all that is its own.
     async fn persona(&self, id: &PersonaId) -> Result<Option<PersonaFile>, StoreError>;
 
@@ -131,9 +116,6 @@ pub trait Store: Send + Sync {
 
     /// A number that no session has or will have but the one it is for.
     async fn new_session_id(&self) -> Result<SessionId, StoreError>;
-
-    /// All that [`crate::audit`] looks at, in one snapshot.
-    async fn books(&self) -> Result<Books, StoreError>;
 
     /// Applies a change set; it is durable before this returns.
     async fn commit(&self, set: ChangeSet) -> Result<(), CommitError>;

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::sqlite::SqliteBooks;
 use super::{Books, SqliteStore, Store, StoreError};
 
 /// Arguments of every subcommand that opens the books.
@@ -26,13 +27,9 @@ impl Place {
         Ok(Arc::new(SqliteStore::open(&self.data_dir)?))
     }
 
-    /// Reads the books without changing anything, whether a server runs there or not.
-    ///
-    /// # Errors
-    /// There are none, or they cannot be read.
-    #[allow(clippy::unused_async, reason = "a database is read over the network")]
-    pub async fn books(&self) -> Result<Books, StoreError> {
-        SqliteStore::books_of(&self.data_dir)
+    /// The books, to be read without changing anything, whether a server runs there or not.
+    pub fn books(&self) -> Box<dyn Books> {
+        Box::new(SqliteBooks::open(&self.data_dir))
     }
 
     /// The folder of what belongs to the server and is not in the store; it has to be made first.

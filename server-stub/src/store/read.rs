@@ -14,7 +14,7 @@ use super::row::{
     read_instrument_status, read_persona_status, read_session_status, split, value,
 };
 use super::statement::kind_of;
-use super::{Account, Logged, Position, Refund, StoreError};
+use super::{Account, ChainHead, Logged, Position, Refund, StoreError};
 
 /// Persona 120.
 pub fn persona(row: &dyn Columns) -> Result<Persona, StoreError> {
@@ -125,17 +125,22 @@ pub fn transaction(row: &dyn Columns) -> Result<Transaction, StoreError> {
 }
 
 /// A journal entry, with its row number.
-pub fn entry(row: &dyn Columns) -> Result<(u64, Entry), StoreError> {
+pub fn entry(row: &dyn Columns) -> Result<Entry, StoreError> {
     let reason: String = column(row, "reason")?;
-    let entry = Entry {
+    Ok(Entry {
         date: date(row, "date")?,
         reason: Reason::of_name(&reason).ok_or_else(|| damaged("reason"))?,
         debit: account(row, "debit")?,
         credit: account(row, "credit")?,
         amount: money(row, "currency", "amount")?,
         reference: column(row, "reference")?,
-    };
-    Ok((column(row, "id")?, entry))
+    })
+}
+
+/// The head of a chain at this entry, whose number is in a column of this name.
+pub fn head(row: &dyn Columns, chain: u32, number: &str) -> Result<ChainHead, StoreError> {
+    let hash: Vec<u8> = column(row, "hash")?;
+    Ok(ChainHead { chain, number: column(row, number)?, hash: hash.try_into().map_err(|_| damaged("hash"))? })
 }
 
 /// The account that a column names.

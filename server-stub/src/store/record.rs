@@ -257,7 +257,7 @@ pub struct Transaction {
 }
 
 /// The key of a logged message (protocol.md section 5).
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum LogKey {
     /// 140A and 140C.
     Persona(PersonaId, u64),

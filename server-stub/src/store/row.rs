@@ -96,6 +96,15 @@ impl Cell for bool {
     }
 }
 
+/// A row as people name it: its table and its key.
+pub fn name_of(table: &str, key: &[&str], row: &dyn Columns) -> String {
+    let part = |name: &&str| {
+        let number = row.number(name).ok().flatten().map(|number| number.to_string());
+        number.or_else(|| row.text(name).ok().flatten()).unwrap_or_else(|| "?".to_owned())
+    };
+    format!("{table} {}", key.iter().map(part).collect::<Vec<_>>().join("/"))
+}
+
 /// A column that holds a value of the protocol.
 pub fn value<V: Value>(row: &dyn Columns, name: &str) -> Result<V, StoreError> {
     let text: String = column(row, name)?;

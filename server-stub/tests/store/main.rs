@@ -43,6 +43,7 @@ conformance! {
     attempts_are_counted_one_by_one
     the_same_report_is_one
     of_many_at_once_each_stands_or_falls_alone
+    the_journal_is_a_chain_of_what_applied
 }
 
 #[tokio::test]

@@ -264,3 +264,18 @@ pub async fn of_many_at_once_each_stands_or_falls_alone(kind: Kind) {
     assert_eq!(done, 70, "as often as the session holds a dollar");
     assert_eq!(bench.session(1).await.current, money("usd 0.00"));
 }
+
+pub async fn the_journal_is_a_chain_of_what_applied(kind: Kind) {
+    let bench = Bench::new(kind);
+    let container = Account::Container(brian(), value("usd"));
+    let (load, unload) =
+        ((Account::Agency(value("usd")), container.clone()), (container, Account::Agency(value("usd"))));
+    bench.commit([Change::Register(Box::new(persona()))]).await.expect("a persona");
+    bench.commit([entry(load.0.clone(), load.1.clone(), "usd 9.00"), log(1)]).await.expect("a load");
+    let too_much = bench.commit([entry(unload.0.clone(), unload.1.clone(), "usd 5.00"), log(1)]).await;
+    assert_eq!(too_much, Err(Conflict::LogKeyUsed));
+    bench.commit([entry(unload.0, unload.1, "usd 4.00"), entry(load.0, load.1, "usd 1.00")]).await.expect("more");
+    let findings = server_stub::audit::audit(&*bench.store).await.expect("a store");
+    assert_eq!(findings.lies, []);
+    assert_eq!(findings.heads.iter().map(|head| head.number).sum::<u64>(), 3);
+}

@@ -8,7 +8,7 @@ use protocol::value::Count;
 use super::super::statement::number_of;
 use super::super::{Conflict, Position, Refund, Statement, Window};
 use super::Tables;
-use crate::store::record::{Movement, Transaction};
+use crate::store::record::{InstrumentId, Movement, Transaction};
 
 impl Tables {
     /// What was given back of a payment, in order.
@@ -19,17 +19,15 @@ impl Tables {
     /// Keeps a refund.
     pub fn give_back(&mut self, refund: Refund) -> Result<(), Conflict> {
         let key = (refund.payer_session.number(), refund.payer_index.get(), refund.number);
-        if self.refunds.contains_key(&key) {
-            return Err(Conflict::RefundExists(key.0, key.1, key.2));
-        }
-        self.refunds.insert(key, refund);
-        Ok(())
+        if self.refunds.insert(key, refund) { Ok(()) } else { Err(Conflict::RefundExists(key.0, key.1, key.2)) }
     }
 
     /// A persona with entries of its own.
     pub fn statement(&self, id: &PersonaId, window: Window, limit: usize) -> Option<Statement> {
         let file = self.persona(id)?;
-        let movements = (1..).zip(&self.movements).filter(|(_, movement)| movement.persona == *id).map(moved);
+        let movement = |instrument, number| (id.clone(), InstrumentId(instrument), number);
+        let movements = self.movements.range(movement(0, 0)..=movement(u32::MAX, u64::MAX));
+        let movements = movements.map(|((_, _, number), movement)| moved((*number, movement)));
         let payments = self.collected.values().flat_map(|payment| sides(payment, id));
         let refunds = self.refunds.values().flat_map(|refund| given_and_got(refund, id));
         let mut entries: Vec<_> = movements.chain(payments).chain(refunds).collect();

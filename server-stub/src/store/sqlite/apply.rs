@@ -7,16 +7,19 @@ use rusqlite::{CachedStatement, Connection, named_params, params};
 
 use super::super::plan::{ContainerStep, Expected, Plan, SessionStep};
 use super::super::record::{
-    Attempts, Challenge, Entry, Instrument, LogEntry, Movement, Persona, Report, Session, Transaction,
+    Attempts, Challenge, Instrument, LogEntry, Movement, Persona, Report, Session, Transaction,
 };
 use super::super::row::{self, signed};
-use super::super::{Account, Change, ChangeSet, CommitError, Conflict, MAX_ATTEMPTS, MAX_REPORTS, Refund, StoreError};
+use super::super::{
+    Account, ChainHead, Change, ChangeSet, CommitError, Conflict, EntryText, MAX_ATTEMPTS, MAX_REPORTS, Refund,
+    StoreError,
+};
 
-/// Checks the plan's expectations and applies every change.
+/// Checks the plan's expectations and applies every change. Yields the head of the journal's chain after it.
 ///
 /// # Errors
 /// The first conflict; the caller rolls back.
-pub fn apply(db: &Connection, plan: &Plan, set: &ChangeSet) -> Result<(), CommitError> {
+pub fn apply(db: &Connection, plan: &Plan, set: &ChangeSet, mut head: ChainHead) -> Result<ChainHead, CommitError> {
     for (id, revision) in &plan.personas {
         let sql = "SELECT 1 FROM persona_120 WHERE id = ?1 AND revision = ?2";
         if !statement(db, sql)?.exists(params![id.as_str(), signed(*revision)?]).map_err(StoreError::from)? {
@@ -24,7 +27,10 @@ pub fn apply(db: &Connection, plan: &Plan, set: &ChangeSet) -> Result<(), Commit
         }
     }
     for item in &set.changes {
-        change(db, item)?;
+        match item {
+            Change::Journal(entry) => head = journal(db, &EntryText::of(entry), head)?,
+            item => change(db, item)?,
+        }
     }
     for (id, step) in &plan.sessions {
         session_step(db, *id, step)?;
@@ -37,7 +43,7 @@ pub fn apply(db: &Connection, plan: &Plan, set: &ChangeSet) -> Result<(), Commit
                    ON CONFLICT DO UPDATE SET balance = balance + excluded.balance";
         run(db, sql, params![account.to_string(), delta])?;
     }
-    Ok(())
+    Ok(head)
 }
 
 fn statement<'a>(db: &'a Connection, sql: &str) -> Result<CachedStatement<'a>, StoreError> {
@@ -78,12 +84,11 @@ fn change(db: &Connection, change: &Change) -> Result<(), CommitError> {
         }
         Change::Collect(transaction) => collect(db, transaction)?,
         Change::Refund(refund) => give_back(db, refund)?,
-        Change::Journal(entry) => journal(db, entry)?,
         Change::Log(entry) => log(db, entry)?,
         Change::Report(report) => keep_report(db, report)?,
         Change::Attempts { id, before, after } => count(db, id, *before, *after)?,
-        // These are in the plan.
-        Change::Use(_) | Change::End(..) => {}
+        // The journal is a chain, and the others are in the plan.
+        Change::Journal(_) | Change::Use(_) | Change::End(..) => {}
     }
     Ok(())
 }
@@ -252,19 +257,14 @@ fn give_back(db: &Connection, refund: &Refund) -> Result<(), CommitError> {
     }
 }
 
-fn journal(db: &Connection, entry: &Entry) -> Result<(), StoreError> {
-    let sql = "INSERT INTO journal (date, reason, debit, credit, currency, amount, reference)
-               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
-    let values = params![
-        entry.date.millis(),
-        entry.reason.name(),
-        entry.debit.to_string(),
-        entry.credit.to_string(),
-        entry.amount.currency.code(),
-        entry.amount.minor,
-        entry.reference,
-    ];
-    run(db, sql, values).map(drop)
+fn journal(db: &Connection, entry: &EntryText, head: ChainHead) -> Result<ChainHead, StoreError> {
+    let sql = "INSERT INTO journal VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
+    let head = head.next(entry);
+    let EntryText { date, reason, debit, credit, currency, amount, reference } = entry;
+    let values =
+        params![signed(head.number)?, date, reason, debit, credit, currency.code(), amount, reference, head.hash];
+    run(db, sql, values)?;
+    Ok(head)
 }
 
 fn log(db: &Connection, entry: &LogEntry) -> Result<(), CommitError> {

@@ -7,6 +7,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::super::plan::Plan;
 use super::super::{ChangeSet, CommitError, StoreError};
 use super::apply::apply;
+use super::load;
 
 /// How many change sets may wait; with one more the caller is told `busy`. At a few thousand commits a second this is
 /// less than a second of waiting.
@@ -79,14 +80,17 @@ fn work(mut connection: Connection, mut waiting: mpsc::Receiver<Job>) {
 fn commit_group(connection: &mut Connection, group: &[Job]) -> Result<Vec<Answer>, StoreError> {
     let mut transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let mut answers = Vec::with_capacity(group.len());
+    // Read anew for each group: whoever else wrote (a restore, a second process by mistake) is in the chain, too.
+    let mut head = load::last_entry(&transaction)?;
     for job in group {
         let savepoint = transaction.savepoint()?;
-        let answer = apply(&savepoint, &job.plan, &job.set);
+        let applied = apply(&savepoint, &job.plan, &job.set, head);
         // A savepoint that is not committed rolls back when it is dropped.
-        if answer.is_ok() {
+        if let Ok(next) = applied {
             savepoint.commit()?;
+            head = next;
         }
-        answers.push(answer);
+        answers.push(applied.map(|_| ()));
     }
     transaction.commit()?;
     Ok(answers)

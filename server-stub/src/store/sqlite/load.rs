@@ -9,8 +9,9 @@ use protocol::value::{Index, SessionId};
 use rusqlite::{Connection, Params, params};
 
 use super::super::record::{Attempts, InstrumentId, LogKey, Session, Transaction};
-use super::super::row::{Columns, column, count, log_key, persona_id, signed};
-use super::super::{Books, Collected, Logged, PersonaFile, StoreError, read};
+use super::super::row::{Columns, column, count, log_key, name_of, persona_id, signed};
+use super::super::{BookReader, BookRow, ChainHead, Collected, Logged, PersonaFile, StoreError, read};
+use super::CHAIN;
 
 /// Every row that a query finds.
 pub(super) fn all<T>(
@@ -142,19 +143,54 @@ pub fn due(db: &Connection, now: Date, limit: usize) -> Result<Vec<PersonaId>, S
     all(db, sql, params![now.millis(), count(limit)?], |row| persona_id(row, "persona"))
 }
 
-/// The books as a whole.
-pub fn books(db: &Connection) -> Result<Books, StoreError> {
-    let owner = |row: &dyn Columns| persona_id(row, "persona");
+/// Shows every row of the books.
+pub fn books(db: &Connection, see: &mut BookReader<'_>) -> Result<(), StoreError> {
+    show(db, "journal", "SELECT * FROM journal ORDER BY id", &["id"], see, |row| {
+        Ok(BookRow::Entry(head(row)?, read::entry(row)?))
+    })?;
+    show(db, "container_120g", "SELECT * FROM container_120g", &["persona", "currency"], see, |row| {
+        Ok(BookRow::Container(persona_id(row, "persona")?, read::container(row)?.1))
+    })?;
+    show(db, "session_130", "SELECT * FROM session_130 ORDER BY id", &["id"], see, |row| {
+        Ok(BookRow::Session(Box::new(read::session(row)?)))
+    })?;
+    let key = ["payer_session", "payer_index", "number"];
+    show(db, "refund", "SELECT * FROM refund", &key, see, |row| Ok(BookRow::Refund(Box::new(read::refund(row)?))))?;
+    show(db, "transaction_130n", "SELECT * FROM transaction_130n", &key[..2], see, |row| {
+        Ok(BookRow::Payment(Box::new(read::transaction(row)?)))
+    })?;
     let pending = "SELECT * FROM movement_405 WHERE clears IS NOT NULL";
-    Ok(Books {
-        journal: all(db, "SELECT * FROM journal ORDER BY id", [], read::entry)?,
-        containers: all(db, "SELECT * FROM container_120g", [], |row| Ok((owner(row)?, read::container(row)?.1)))?,
-        sessions: all(db, "SELECT * FROM session_130 ORDER BY id", [], read::session)?,
-        transactions: all(db, "SELECT * FROM transaction_130n", [], read::transaction)?,
-        refunds: all(db, "SELECT * FROM refund", [], read::refund)?,
-        pending: all(db, pending, [], |row| Ok((owner(row)?, read::pending_load(row)?)))?,
-        house: all(db, "SELECT * FROM house_account", [], |row| {
-            Ok((read::account(row, "account")?, column(row, "balance")?))
-        })?,
+    show(db, "movement_405", pending, &["id"], see, |row| {
+        Ok(BookRow::Pending(persona_id(row, "persona")?, read::pending_load(row)?))
+    })?;
+    show(db, "house_account", "SELECT * FROM house_account", &["account"], see, |row| {
+        Ok(BookRow::House(read::account(row, "account")?, column(row, "balance")?))
     })
+}
+
+/// Shows what a query finds; a row that cannot be read is shown by its key, with what is wrong with it.
+fn show(
+    db: &Connection,
+    table: &str,
+    sql: &str,
+    key: &[&str],
+    see: &mut BookReader<'_>,
+    read: impl Fn(&dyn Columns) -> Result<BookRow, StoreError>,
+) -> Result<(), StoreError> {
+    let mut statement = db.prepare(sql)?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        see(read(row).unwrap_or_else(|StoreError(why)| BookRow::Unreadable { row: name_of(table, key, row), why }));
+    }
+    Ok(())
+}
+
+fn head(row: &dyn Columns) -> Result<ChainHead, StoreError> {
+    read::head(row, CHAIN, "id")
+}
+
+/// The head of the journal's chain.
+pub fn last_entry(db: &Connection) -> Result<ChainHead, StoreError> {
+    let last = one(db, "SELECT id, hash FROM journal ORDER BY id DESC LIMIT 1", [], head)?;
+    Ok(last.unwrap_or_else(|| ChainHead::empty(CHAIN)))
 }

@@ -3,6 +3,7 @@
 mod apply;
 mod committer;
 mod load;
+mod schema;
 mod statement;
 
 use std::collections::{HashMap, HashSet};
@@ -24,13 +25,14 @@ use self::committer::Committer;
 use super::record::{Attempts, InstrumentId, LogKey, Session, Transaction};
 use super::row::{self, Columns};
 use super::{
-    Books, Change, ChangeSet, Collected, CommitError, Logged, PersonaFile, Refund, Statement, Store, StoreError, Window,
+    BookReader, Books, Change, ChangeSet, Collected, CommitError, Logged, PersonaFile, Refund, Statement, Store,
+    StoreError, Window,
 };
 
 /// The file in the data directory.
 pub const FILE: &str = "books.sqlite";
-/// What `PRAGMA user_version` says of the tables in `schema.sql`.
-const SCHEMA_VERSION: i64 = 1;
+/// The journal's only chain: there is one committer.
+const CHAIN: u32 = 1;
 /// Prepared statements kept by each connection: more than there are.
 const STATEMENTS: usize = 64;
 /// How long a connection waits for another process (an audit, a backup) to let go.
@@ -58,16 +60,6 @@ impl SqliteStore {
         let last: i64 = connection.query_row("SELECT COALESCE(MAX(id), 0) FROM session_130", [], |row| row.get(0))?;
         let last_session = AtomicU64::new(u64::try_from(last).map_err(|_| row::damaged("id"))?);
         Ok(Self { path, readers: Mutex::default(), committer: Committer::start(connection)?, last_session })
-    }
-
-    /// Reads the books of a folder without changing anything, whether a server runs there or not.
-    ///
-    /// # Errors
-    /// There are none, or they cannot be read.
-    pub fn books_of(folder: &Path) -> Result<Books, StoreError> {
-        let connection = open_reader(&folder.join(FILE))?;
-        connection.execute_batch("BEGIN")?;
-        load::books(&connection)
     }
 
     /// Runs a load on a connection of its own, within one snapshot.
@@ -141,10 +133,6 @@ impl Store for SqliteStore {
         Ok(SessionId::of_number(self.last_session.fetch_add(1, Ordering::Relaxed) + 1))
     }
 
-    async fn books(&self) -> Result<Books, StoreError> {
-        self.read(load::books)
-    }
-
     async fn commit(&self, set: ChangeSet) -> Result<(), CommitError> {
         for change in &set.changes {
             if let Change::Open(session) = change {
@@ -153,6 +141,35 @@ impl Store for SqliteStore {
             }
         }
         self.committer.commit(set).await
+    }
+}
+
+#[async_trait]
+impl Books for SqliteStore {
+    async fn show(&self, see: &mut BookReader<'_>) -> Result<(), StoreError> {
+        self.read(|connection| load::books(connection, see))
+    }
+}
+
+/// The books of a folder, to be read without changing anything, whether a server runs there or not.
+#[derive(Clone, Debug)]
+pub struct SqliteBooks {
+    path: PathBuf,
+}
+
+impl SqliteBooks {
+    /// The books in `folder`.
+    pub fn open(folder: &Path) -> Self {
+        Self { path: folder.join(FILE) }
+    }
+}
+
+#[async_trait]
+impl Books for SqliteBooks {
+    async fn show(&self, see: &mut BookReader<'_>) -> Result<(), StoreError> {
+        let connection = open_reader(&self.path)?;
+        connection.execute_batch("BEGIN")?;
+        load::books(&connection, see)
     }
 }
 
@@ -167,7 +184,7 @@ fn open_writer(path: &Path) -> Result<Connection, StoreError> {
     // An answer is sent only after its effects are on the disk.
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "foreign_keys", "ON")?;
-    migrate(&mut connection)?;
+    schema::migrate(&mut connection)?;
     Ok(connection)
 }
 
@@ -177,21 +194,6 @@ fn open_reader(path: &Path) -> Result<Connection, StoreError> {
     connection.busy_timeout(BUSY_WAIT)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
     Ok(connection)
-}
-
-/// Brings the tables to [`SCHEMA_VERSION`].
-fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
-    let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
-    let found: i64 = transaction.query_row("PRAGMA user_version", [], |row| row.get(0))?;
-    match found {
-        SCHEMA_VERSION => {}
-        0 => {
-            transaction.execute_batch(include_str!("schema.sql"))?;
-            transaction.pragma_update(None, "user_version", SCHEMA_VERSION)?;
-        }
-        other => return Err(StoreError(format!("its tables are of version {other}, newer than {SCHEMA_VERSION}"))),
-    }
-    Ok(transaction.commit()?)
 }
 
 impl Columns for Row<'_> {

@@ -1,0 +1,121 @@
+//! Payments, beside what the journal moved for them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{BuildHasher, RandomState};
+
+use protocol::money::Money;
+
+use super::{Lie, tell};
+use crate::store::record::{Entry, Reason, Transaction};
+use crate::store::{Account, BookRow};
+
+/// A payer's session and index.
+pub type Key = (u64, u16);
+
+/// What one entry of a payment moves.
+type Move = (Account, Account, Money);
+
+/// Hashes of moves under a key of this run, so that no books can be made to fit.
+#[derive(Default)]
+pub struct Fingerprints(RandomState);
+
+impl Fingerprints {
+    /// Of what the journal moved.
+    pub fn entry(&self, key: Key, entry: &Entry) -> u64 {
+        self.0.hash_one((key, &entry.debit, &entry.credit, entry.amount))
+    }
+
+    /// Of what a payment says; the sum over its entries.
+    pub fn payment(&self, transaction: &Transaction) -> u64 {
+        let key = key_of(transaction);
+        let moves = moves_of(transaction).into_iter();
+        moves.map(|(debit, credit, amount)| self.0.hash_one((key, &debit, &credit, amount))).fold(0, u64::wrapping_add)
+    }
+}
+
+/// The payment that an entry belongs to.
+pub fn payment_of(entry: &Entry) -> Option<Key> {
+    let (session, index) = entry.reference.split_once('/')?;
+    let key = (session.parse().ok()?, index.parse().ok()?);
+    (reference(key) == entry.reference).then_some(key)
+}
+
+/// As the journal refers to a payment.
+fn reference((session, index): Key) -> String {
+    format!("{session}/{index}")
+}
+
+fn key_of(transaction: &Transaction) -> Key {
+    (transaction.payer_session.number(), transaction.payer_index.get())
+}
+
+/// What the journal has to move for a payment.
+fn moves_of(transaction: &Transaction) -> Vec<Move> {
+    let Transaction { payer_session, payee_session, charged, credited, .. } = transaction;
+    let payer = Account::Session(payer_session.number(), charged.currency);
+    let payee = Account::Session(payee_session.number(), credited.currency);
+    if charged == credited {
+        return vec![(payer, payee, *charged)];
+    }
+    // Between currencies; within one, two amounts are a lie, and no entries fit.
+    vec![
+        (payer, Account::Exchange(charged.currency), *charged),
+        (Account::Exchange(credited.currency), payee, *credited),
+    ]
+}
+
+/// The payments of some sessions, one by one.
+pub struct Details {
+    sessions: BTreeSet<u64>,
+    moved: BTreeMap<Key, Vec<Move>>,
+    lies: Vec<Lie>,
+}
+
+impl Details {
+    /// Looks at the payments from these sessions.
+    pub fn of(sessions: BTreeSet<u64>) -> Self {
+        Self { sessions, moved: BTreeMap::new(), lies: Vec::new() }
+    }
+
+    /// Looks at a row.
+    pub fn see(&mut self, row: &BookRow) {
+        match row {
+            BookRow::Entry(_, entry) if entry.reason == Reason::Payment => {
+                if let Some(key) = payment_of(entry).filter(|(session, _)| self.sessions.contains(session)) {
+                    let moved = (entry.debit.clone(), entry.credit.clone(), entry.amount);
+                    self.moved.entry(key).or_default().push(moved);
+                }
+            }
+            BookRow::Payment(transaction) if self.sessions.contains(&transaction.payer_session.number()) => {
+                self.compare(transaction);
+            }
+            _ => {}
+        }
+    }
+
+    fn compare(&mut self, transaction: &Transaction) {
+        let key = key_of(transaction);
+        let mut found = self.moved.remove(&key).unwrap_or_default();
+        let mut expected = moves_of(transaction);
+        let by_accounts = |(debit, credit, _): &Move| (debit.clone(), credit.clone());
+        found.sort_by_key(by_accounts);
+        expected.sort_by_key(by_accounts);
+        if found != expected {
+            let moves: Vec<_> =
+                expected.iter().map(|(from, to, amount)| format!("{amount} from {from} to {to}")).collect();
+            let claim = format!("the journal does not move {}, once", moves.join(" and "));
+            tell(&mut self.lies, format!("transaction_130n {}", reference(key)), claim);
+        }
+    }
+
+    /// Tells what was found.
+    pub fn finish(mut self, lies: &mut Vec<Lie>) {
+        for key in self.moved.into_keys() {
+            let row = format!("journal, payment {}", reference(key));
+            tell(&mut self.lies, row, "there is no such payment".to_owned());
+        }
+        for Lie { row, claim } in self.lies {
+            tell(lies, row, claim);
+        }
+    }
+}

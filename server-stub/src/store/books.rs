@@ -1,0 +1,46 @@
+//! The books as the audit reads them: row by row, so that they may be larger than memory.
+
+use async_trait::async_trait;
+use protocol::persona::PersonaId;
+
+use super::account::Account;
+use super::chain::ChainHead;
+use super::record::{Container, Entry, PendingLoad, Session, Transaction};
+use super::{Refund, StoreError};
+
+/// A row of the books.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BookRow {
+    /// A journal entry, and the head of its chain after it, as it is stored.
+    Entry(ChainHead, Entry),
+    /// A container, with its owner.
+    Container(PersonaId, Container),
+    /// A session, open or not.
+    Session(Box<Session>),
+    /// A refund.
+    Refund(Box<Refund>),
+    /// A collected payment.
+    Payment(Box<Transaction>),
+    /// A load on hold, with its owner.
+    Pending(PersonaId, PendingLoad),
+    /// The balance of one of the operator's accounts, minor units.
+    House(Account, i64),
+    /// A row that holds what it cannot hold.
+    Unreadable {
+        /// Table and key.
+        row: String,
+        /// What is wrong with it.
+        why: String,
+    },
+}
+
+/// Whoever looks at rows.
+pub type BookReader<'a> = dyn FnMut(BookRow) + Send + 'a;
+
+/// Books that can be read.
+#[async_trait]
+pub trait Books: Send + Sync {
+    /// Shows every row once, all of one moment: first the journal, each chain in its order, then the rest in the order of
+    /// [`BookRow`]. A row that cannot be read is shown as such.
+    async fn show(&self, see: &mut BookReader<'_>) -> Result<(), StoreError>;
+}

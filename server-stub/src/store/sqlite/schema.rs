@@ -1,0 +1,86 @@
+//! The tables, and how a file of an earlier version becomes one of this version.
+
+use rusqlite::{Connection, Transaction, TransactionBehavior, params};
+
+use super::super::chain::{ChainHead, EntryText};
+use super::super::{StoreError, read, row};
+use super::CHAIN;
+
+/// One step to the next version.
+type Step = fn(&Transaction<'_>) -> Result<(), StoreError>;
+
+/// The steps from an empty file to this version; `PRAGMA user_version` counts those that were taken. A step that was
+/// released is never changed: the next one is added.
+const STEPS: &[Step] = &[
+    |db| Ok(db.execute_batch(include_str!("schema/1.sql"))?),
+    |db| {
+        db.execute_batch(include_str!("schema/2.sql"))?;
+        chain(db)
+    },
+];
+
+/// Takes the steps that are missing, all in one transaction.
+///
+/// # Errors
+/// The file was written by a newer version, or cannot be written.
+pub fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let found: i64 = transaction.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    let newer = || StoreError(format!("its tables are of version {found}, newer than {}", STEPS.len()));
+    let taken = usize::try_from(found).ok().filter(|taken| *taken <= STEPS.len()).ok_or_else(newer)?;
+    for (n, step) in STEPS.iter().enumerate().skip(taken) {
+        step(&transaction)?;
+        transaction.pragma_update(None, "user_version", row::count(n + 1)?)?;
+    }
+    Ok(transaction.commit()?)
+}
+
+/// Fills in the hashes of a journal that had none.
+fn chain(db: &Transaction<'_>) -> Result<(), StoreError> {
+    let mut rows = db.prepare("SELECT * FROM journal ORDER BY id")?;
+    let mut hashed = db.prepare("UPDATE journal SET hash = ?2 WHERE id = ?1")?;
+    let (mut rows, mut head) = (rows.query([])?, ChainHead::empty(CHAIN));
+    while let Some(row) = rows.next()? {
+        head = head.next(&EntryText::of(&read::entry(row)?));
+        let id: i64 = row.get("id")?;
+        hashed.execute(params![id, head.hash])?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::audit;
+    use crate::store::sqlite::{FILE, SqliteBooks};
+
+    /// The first version's tables, with a load and an opening that were booked then.
+    const OLD: &str = "
+        INSERT INTO journal (date, reason, debit, credit, currency, amount, reference) VALUES
+            (1795000000000, 'load', 'agency/usd', 'container/brianb-40/usd', 'usd', 10000, ''),
+            (1795000000001, 'unload', 'container/brianb-40/usd', 'agency/usd', 'usd', 2500, '');
+        INSERT INTO container_120g VALUES ('brianb-40', 'usd', 7500, 0);
+        INSERT INTO house_account VALUES ('agency/usd', -7500);
+        PRAGMA user_version = 1;";
+
+    #[tokio::test]
+    async fn books_of_the_first_version_are_brought_up_to_date_and_chained() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut connection = Connection::open(folder.path().join(FILE)).expect("a file");
+        connection.execute_batch(include_str!("schema/1.sql")).expect("tables");
+        connection.execute_batch(OLD).expect("rows");
+        migrate(&mut connection).expect("this version");
+        migrate(&mut connection).expect("nothing to do");
+        let findings = audit::audit(&SqliteBooks::open(folder.path())).await.expect("books");
+        assert_eq!(findings.lies, []);
+        assert_eq!(findings.heads.iter().map(|head| head.number).collect::<Vec<_>>(), [2]);
+    }
+
+    #[test]
+    fn a_newer_file_is_left_alone() {
+        let mut connection = Connection::open_in_memory().expect("a file");
+        connection.pragma_update(None, "user_version", 99).expect("a version");
+        let refused = migrate(&mut connection).expect_err("newer");
+        assert!(refused.0.contains("version 99, newer than"), "{refused}");
+    }
+}
