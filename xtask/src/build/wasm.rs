@@ -86,6 +86,9 @@ fn bind(compiled: &Path, folder: &Path) -> Result<()> {
     bindgen.generate(folder)
 }
 
+/// Makes Leptos erase the types of components, so that each combination of them is not compiled by itself.
+const LESS_GENERIC: &str = "--cfg=erase_components";
+
 /// Flags that replace each folder of this machine by a short name, so that the same sources give the same bytes anywhere.
 fn rust_flags(house: &House) -> Result<String> {
     let sysroot = output(house.command("rustc").args(["--print", "sysroot"]))?;
@@ -99,7 +102,7 @@ fn rust_flags(house: &House) -> Result<String> {
     }
     let flags = names.iter().map(|(folder, name)| format!("--remap-path-prefix={}={name}", folder.display()));
     // The separator that cargo reads, so that a folder's name may hold spaces.
-    Ok(flags.collect::<Vec<_>>().join("\u{1f}"))
+    Ok(flags.chain([LESS_GENERIC.to_owned()]).collect::<Vec<_>>().join("\u{1f}"))
 }
 
 fn cargo_home() -> Result<PathBuf> {
