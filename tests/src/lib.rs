@@ -2,5 +2,6 @@
 
 pub mod browser;
 pub mod demo;
+pub mod gallery;
 pub mod screens;
 pub mod town;

@@ -1,8 +1,10 @@
 //! What a person does: opens a page, clicks, types, reads, waits. Each verb waits for what it needs.
 
-use std::time::Duration;
+use std::{fs, time::Duration};
 
 use anyhow::{Context as _, Result, bail};
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use serde_json::json;
 use thirtyfour::{By, WebElement, WindowHandle, error::WebDriverResult, extensions::query::ElementQueryable as _};
 use tokio::time::{Instant, sleep};
 
@@ -150,6 +152,20 @@ impl Browser {
     pub async fn screenshot(&self, name: &str) -> Result<()> {
         let file = built::screenshots()?.join(name).with_extension("png");
         self.driver.screenshot(&file).await.with_context(|| file.display().to_string())
+    }
+
+    /// Writes a picture of the whole current page, also of what is out of sight, to `target/screenshots/NAME.png`.
+    ///
+    /// # Errors
+    ///
+    /// If there is no page, or the file cannot be written.
+    pub async fn whole_page(&self, name: &str) -> Result<()> {
+        let file = built::screenshots()?.join(name).with_extension("png");
+        fs::create_dir_all(file.parent().context("a folder for pictures")?)?;
+        let wanted = json!({ "format": "png", "captureBeyondViewport": true });
+        let taken = self.driver.cdp().send_raw("Page.captureScreenshot", wanted).await?;
+        let bytes = STANDARD.decode(taken["data"].as_str().context("a picture")?)?;
+        fs::write(&file, bytes).with_context(|| file.display().to_string())
     }
 
     /// Where we are, how the page begins and what was written to the console last, for error messages.

@@ -1,0 +1,49 @@
+//! Every screen in every state, in both languages, light and dark, narrow, and in forced colours: complete, accessible,
+//! and left in `target/screenshots/states` to be looked at.
+
+use anyhow::{Context as _, Result, ensure};
+use tests::browser::Browser;
+use tests::gallery::{Gallery, Look, Scene, scenes};
+
+#[tokio::test]
+async fn every_state_is_accessible_in_english() -> Result<()> {
+    walk("en").await
+}
+
+#[tokio::test]
+async fn every_state_is_accessible_in_german() -> Result<()> {
+    walk("de").await
+}
+
+/// Set to a part of a name, it draws only those scenes.
+const ONLY: &str = "PAY_CASH_SCENES";
+
+async fn walk(language: &'static str) -> Result<()> {
+    let profile = tempfile::tempdir()?;
+    let browser = Browser::start_in(language, profile.path()).await?;
+    let gallery = Gallery::new(&browser, language);
+    let only = std::env::var(ONLY).unwrap_or_default();
+    let mut wrong = Vec::new();
+    for scene in scenes().iter().filter(|scene| scene.name.contains(&only)) {
+        // All that is wrong is told at once.
+        wrong.extend(visit(&browser, &gallery, scene).await.err().map(|error| format!("{error:#}")));
+    }
+    ensure!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+    let errors: Vec<String> = browser.console()?.into_iter().filter(|line| line.contains(":ERROR:CONSOLE")).collect();
+    ensure!(errors.is_empty(), "on the console: {errors:#?}");
+    browser.quit().await
+}
+
+async fn visit(browser: &Browser, gallery: &Gallery<'_>, scene: &Scene) -> Result<()> {
+    gallery.draw(scene).await?;
+    for look in Look::ALL {
+        gallery.look(look, scene).await?;
+        gallery.assert_whole(scene).await.with_context(|| look.name())?;
+        // Where colours are forced, the browser sees to the contrast, and axe measures what is not shown.
+        if matches!(look, Look::Light | Look::Dark) {
+            browser.assert_accessible().await.with_context(|| format!("{}, {}", scene.name, look.name()))?;
+        }
+        gallery.picture(scene, look).await?;
+    }
+    Ok(())
+}
