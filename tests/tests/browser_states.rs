@@ -38,12 +38,12 @@ async fn visit(browser: &Browser, gallery: &Gallery<'_>, scene: &Scene) -> Resul
     gallery.draw(scene).await?;
     for look in Look::ALL {
         gallery.look(look, scene).await?;
+        gallery.picture(scene, look).await?;
         gallery.assert_whole(scene).await.with_context(|| look.name())?;
         // Where colours are forced, the browser sees to the contrast, and axe measures what is not shown.
         if matches!(look, Look::Light | Look::Dark) {
             browser.assert_accessible().await.with_context(|| format!("{}, {}", scene.name, look.name()))?;
         }
-        gallery.picture(scene, look).await?;
     }
     Ok(())
 }

@@ -101,7 +101,7 @@ pub fn npm_folder(house: &House) -> Result<PathBuf> {
     let (source, folder) = (house.source("xtask/npm"), house.target("tools/npm"));
     let lock = fs::read(source.join("package-lock.json")).context("xtask/npm/package-lock.json")?;
     fs::create_dir_all(&folder)?;
-    for file in ["package.json", "package-lock.json", ".npmrc", "tsconfig.json"] {
+    for file in ["package.json", "package-lock.json", ".npmrc", "tsconfig.json", "zxcvbn.mjs"] {
         fs::copy(source.join(file), folder.join(file)).with_context(|| format!("xtask/npm/{file}"))?;
     }
     // Written last, so that a broken-off installation is not taken for a whole one.

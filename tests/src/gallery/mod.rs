@@ -10,6 +10,7 @@ mod worlds;
 use anyhow::{Context as _, Result, ensure};
 use serde::Serialize;
 use serde_json::{Value, json};
+use thirtyfour::By;
 use wallet_messages::{Action, Answer, Fault, MoneyMoved};
 
 use crate::browser::Browser;
@@ -162,6 +163,10 @@ impl<'a> Gallery<'a> {
             }
         }
         self.browser.element(&id(scene.shows)).await?;
+        if scene.steps.is_empty() && self.browser.driver().find(By::Css(id("pay"))).await.is_ok() {
+            // It wakes up a moment after the window has come to rest.
+            self.browser.element(&format!("{}:enabled", id("pay"))).await?;
+        }
         Ok(())
     }
 
@@ -172,6 +177,7 @@ impl<'a> Gallery<'a> {
     pub async fn look(&self, look: Look, scene: &Scene) -> Result<()> {
         let devtools = self.browser.driver().cdp();
         devtools.send_raw("Emulation.setEmulatedMedia", look.media()).await?;
+        devtools.send_raw("Emulation.setScrollbarsHidden", json!({ "hidden": true })).await?;
         let (width, height) = match (look, scene.page.starts_with("approval")) {
             (Look::Narrow, _) => (320, 640),
             (_, true) => (420, 680),

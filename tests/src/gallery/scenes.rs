@@ -34,7 +34,7 @@ fn beginning() -> Vec<Scene> {
     let locked = worlds::wallet(Phase::Locked, None);
     vec![
         Scene::new("loading", "home.html", "waiting"),
-        Scene::new("home-unreadable", "home.html", "fault").failing::<ReadState>(
+        Scene::new("home-unreadable", "home.html", "unreadable").failing::<ReadState>(
             "storage-failed",
             MoneyMoved::Waiting,
             Some("QuotaExceededError"),
@@ -79,6 +79,13 @@ fn home() -> Vec<Scene> {
         home("home-asked", &asked),
         home("home-historic", &state(historic)),
         home("home-rich", &state(rich)),
+        open("activity", "home.html#/activity", "spending"),
+        open("activity-found", "home.html#/activity", "activity")
+            .fill("activity-search", "books")
+            .choose("activity-filter", "payments"),
+        open("activity-nothing-found", "home.html#/activity", "activity-count").fill("activity-search", "dragons"),
+        wallet("activity-empty", "home.html#/activity", "activity-empty", &state(worlds::empty())),
+        open("settings", "home.html#/settings", "settings"),
     ]
 }
 
@@ -122,6 +129,7 @@ fn approval() -> Vec<Scene> {
     let asked = |name, view: &ApprovalView| Scene::new(name, page, "approval").with::<ReadApproval>(view);
     let request = worlds::request;
     let paying = |name| Scene { shows: "fault", ..asked(name, &request()) }.click("pay");
+
     let hostile = ApprovalView {
         origin: "https://xn--pypal-4ve.example:8443".into(),
         note: format!("<h1>Only $0.01!</h1>\n{}\n{}", "W".repeat(500), "a\u{301}\u{302}\u{303}\u{304}".repeat(100)),

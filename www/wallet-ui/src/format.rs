@@ -27,6 +27,13 @@ pub fn date(at_ms: i64) -> String {
         .unwrap_or_else(|| iso(at_ms))
 }
 
+/// `November 2026`.
+pub fn month(at_ms: i64) -> String {
+    let options = options(&[("year", "numeric".into()), ("month", "long".into())]);
+    call("DateTimeFormat", &options, &[JsValue::from(js_sys::Date::new(&float(at_ms).into()))])
+        .unwrap_or_else(|| iso(at_ms))
+}
+
 /// The same moment for machines: `2026-11-21T08:30:00.000Z`.
 pub fn iso(at_ms: i64) -> String {
     js_sys::Date::new(&float(at_ms).into()).to_iso_string().into()

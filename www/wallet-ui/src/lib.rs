@@ -9,6 +9,8 @@
 
 pub mod amount;
 pub mod check;
+pub mod filter;
+pub mod totals;
 
 mod browser;
 mod format;

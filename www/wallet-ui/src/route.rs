@@ -17,6 +17,10 @@ pub enum Route {
     Open,
     /// Close the session with this id.
     Close(String),
+    /// What happened.
+    Activity,
+    /// How the wallet behaves.
+    Settings,
 }
 
 impl Route {
@@ -27,6 +31,8 @@ impl Route {
             "#/load" => Self::Load,
             "#/unload" => Self::Unload,
             "#/session" => Self::Open,
+            "#/activity" => Self::Activity,
+            "#/settings" => Self::Settings,
             other => other.strip_prefix("#/close/").map_or(Self::Overview, |id| Self::Close(id.to_owned())),
         }
     }
@@ -39,6 +45,8 @@ impl Route {
             Self::Load => "#/load".to_owned(),
             Self::Unload => "#/unload".to_owned(),
             Self::Open => "#/session".to_owned(),
+            Self::Activity => "#/activity".to_owned(),
+            Self::Settings => "#/settings".to_owned(),
             // Base64 needs no escaping in a fragment.
             Self::Close(id) => format!("#/close/{id}"),
         }
@@ -71,6 +79,8 @@ mod tests {
             Route::Load,
             Route::Unload,
             Route::Open,
+            Route::Activity,
+            Route::Settings,
             Route::Close("AAAA/+8BAgM=".to_owned()),
         ];
         for route in routes {

@@ -17,6 +17,11 @@ pub fn t_with(key: &str, values: &[&str]) -> String {
     message(key, &values).filter(|text| !text.is_empty()).unwrap_or_else(|| key.to_owned())
 }
 
+/// The text for one of something, or that for several with `$1` replaced by how many.
+pub fn counted(one: &str, many: &str, count: usize) -> String {
+    if count == 1 { t(one) } else { t_with(many, &[&count.to_string()]) }
+}
+
 /// The BCP 47 tag that `Intl` is asked for: the browser's own, where it is the language of the texts.
 pub fn language() -> String {
     let texts = t("locale");

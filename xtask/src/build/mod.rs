@@ -2,7 +2,7 @@
 //!
 //! | folder | made of |
 //! | --- | --- |
-//! | `extension/` | `www/extension`, and the bindings of `wallet-wasm` and `wallet-ui` in folders of those names |
+//! | `extension/` | `www/extension`, the bindings of `wallet-wasm` and `wallet-ui` in folders of those names, and `zxcvbn.js` |
 //! | `pay-cash-extension.zip` | the same, packed |
 //! | `widget/` | `merchant-widget/js` made small, once under its name and once under that of its version, and the bindings of `merchant-widget` |
 //! | `shop/` | `www/shop`, with the widget beside its pages |
@@ -15,7 +15,11 @@ use std::{fs::File, path::Path};
 
 use anyhow::{Context, Result};
 
-use crate::{house::House, run::say, tools};
+use crate::{
+    house::House,
+    run::{run, say},
+    tools,
+};
 
 /// The built extension, as a folder.
 pub const EXTENSION: &str = "extension";
@@ -36,7 +40,7 @@ pub fn build(house: &House) -> Result<()> {
     tools::wasm_target(house)?;
     let npm = tools::npm_folder(house)?;
     let compiler = wasm::Compiler::new(house, &npm)?;
-    extension(house, &compiler).context("the extension")?;
+    extension(house, &compiler, &npm).context("the extension")?;
     widget(house, &npm, &compiler).context("the widget")?;
     shop(house).context("the shop")
 }
@@ -52,9 +56,11 @@ fn wait_for_turn(house: &House) -> Result<File> {
     Ok(lock)
 }
 
-fn extension(house: &House, compiler: &wasm::Compiler) -> Result<()> {
+fn extension(house: &House, compiler: &wasm::Compiler, npm: &Path) -> Result<()> {
     assemble(house, EXTENSION, |folder| {
         folder::copy(&house.source("www/extension"), folder)?;
+        // What www/extension/meter.js loads when a new passphrase is typed.
+        run(house.command("node").current_dir(npm).arg("zxcvbn.mjs").arg(folder.join("zxcvbn.js")))?;
         for package in ["wallet-wasm", "wallet-ui"] {
             compiler.bindings(package, &folder.join(package))?;
         }

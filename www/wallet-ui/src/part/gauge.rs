@@ -19,8 +19,9 @@ pub fn Gauge(
 ) -> impl IntoView {
     // A bar without length would be an error to `<meter>`.
     let most = most.max(1);
+    let is_low = move || is_low(value.get(), most);
     view! {
-        <div class="gauge">
+        <div class="gauge" class:low=is_low data-low=move || is_low().then_some("true")>
             <span class="gauge-label">{label.clone()}</span>
             <span class="gauge-left" data-testid=testid>{move || left.get()}</span>
             <meter
@@ -34,6 +35,11 @@ pub fn Gauge(
     }
 }
 
+/// From here on the shopper is warned: four fifths are used.
+fn is_low(left: i64, most: i64) -> bool {
+    left.saturating_mul(5) <= most
+}
+
 /// The three limits of a session: amount, payments, time.
 #[component]
 pub fn SessionGauges(session: SessionView) -> impl IntoView {
@@ -43,12 +49,16 @@ pub fn SessionGauges(session: SessionView) -> impl IntoView {
     let uses = format!("{uses_left} / {use_limit}");
     let time = Signal::derive(move || format::from_now(ends_at, now.get()));
     let time_left = Signal::derive(move || ends_at.saturating_sub(now.get()));
+    let (used, lived) = (is_low(left.minor, opened.minor), move || is_low(time_left.get(), ends_at - opened_at));
+    let spent = is_low(uses_left.into(), use_limit.into());
+    let warning = move || (used || spent || lived()).then(|| t("gauge_low"));
     view! {
         <div class="gauges">
             <Gauge label=t("gauge_amount") left=amount value=left.minor most=opened.minor testid="session-amount" />
             <Gauge label=t("gauge_uses") left=uses value=i64::from(uses_left) most=i64::from(use_limit) testid="session-uses" />
             <Gauge label=t("gauge_time") left=time value=time_left most={ends_at - opened_at} testid="session-time" />
         </div>
+        {move || warning().map(|said| view! { <p class="low-note" data-testid="session-low">{said}</p> })}
     }
 }
 

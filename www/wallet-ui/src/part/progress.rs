@@ -3,6 +3,7 @@
 
 use leptos::prelude::*;
 
+use super::Screen;
 use crate::{task::Task, text::t};
 
 /// The button that sends a form, what it waits for, and nothing that could be sent twice.
@@ -41,5 +42,22 @@ pub fn Waiting(#[prop(into)] on: Signal<bool>, label: String) -> impl IntoView {
 /// The worker has not answered yet.
 #[component]
 pub fn Loading() -> impl IntoView {
-    view! { <Waiting on=true label=t("loading") /> }
+    view! {
+        <h1 class="unseen">{t("brand")}</h1>
+        <Waiting on=true label=t("loading") />
+    }
+}
+
+/// The worker has answered that it cannot: what went wrong stands above.
+#[component]
+pub fn Unreadable(again: impl Fn() + Send + 'static) -> impl IntoView {
+    view! {
+        <Screen title=t("unreadable_title") testid="unreadable">
+            <div class="actions">
+                <button type="button" class="primary" data-testid="read-again" on:click=move |_| again()>
+                    {t("read_again")}
+                </button>
+            </div>
+        </Screen>
+    }
 }

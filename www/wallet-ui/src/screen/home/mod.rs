@@ -9,13 +9,14 @@ mod instruments;
 mod open;
 mod overview;
 mod sessions;
+mod settings;
 mod waiting;
 
 use leptos::prelude::*;
 use wallet_messages::{Lock, Phase};
 
 use crate::{
-    part::{FaultNote, Frame, Loading, Notice, Screen, Unlock},
+    part::{FaultNote, Frame, Loading, Notice, Screen, Unlock, Unreadable},
     route::Route,
     task::Task,
     text::t,
@@ -27,21 +28,25 @@ use crate::{
 pub fn Home() -> impl IntoView {
     let wallet = Wallet::provide();
     let phase = wallet.phase();
+    let route = Route::follow();
     view! {
-        <Frame historic=wallet.part(|home| home.historic_cipher) aside=aside(wallet)>
+        <Frame historic=wallet.part(|home| home.historic_cipher) aside=aside(wallet, route)>
             <FaultNote fault=wallet.fault />
             {move || match phase.get() {
+                None if wallet.fault.with(Option::is_some) => {
+                    view! { <Unreadable again=move || wallet.refresh() /> }.into_any()
+                }
                 None => Loading().into_any(),
                 Some(Phase::New) => welcome().into_any(),
                 Some(Phase::Locked) => locked(wallet).into_any(),
-                Some(Phase::Open) => opened().into_any(),
+                Some(Phase::Open) => opened(route).into_any(),
             }}
         </Frame>
     }
 }
 
-/// Who the wallet belongs to, and the button that locks it.
-fn aside(wallet: Wallet) -> AnyView {
+/// Who the wallet belongs to, the button that locks it, and the ways to its screens.
+fn aside(wallet: Wallet, route: RwSignal<Route>) -> AnyView {
     let lock = Task::new();
     let persona = Memo::new(move |_| wallet.value.with(|state| state.as_ref().and_then(|state| state.persona.clone())));
     let phase = wallet.phase();
@@ -50,9 +55,25 @@ fn aside(wallet: Wallet) -> AnyView {
         <span class="persona" data-testid="persona">{move || persona.get()}</span>
         <Show when=move || phase.get() == Some(Phase::Open)>
             <button type="button" class="quiet" data-testid="lock" on:click=locks>{t("lock")}</button>
+            {ways(route)}
         </Show>
     }
     .into_any()
+}
+
+fn ways(route: RwSignal<Route>) -> impl IntoView {
+    let way = move |to: Route, name: String, testid: &'static str| {
+        let link = to.link();
+        let here = move || route.with(|route| *route == to).then_some("page");
+        view! { <a href=link aria-current=here data-testid=testid>{name}</a> }
+    };
+    view! {
+        <nav class="ways" aria-label=t("ways")>
+            {way(Route::Overview, t("way_wallet"), "way-wallet")}
+            {way(Route::Activity, t("activity_title"), "way-activity")}
+            {way(Route::Settings, t("settings_title"), "way-settings")}
+        </nav>
+    }
 }
 
 /// Before there is a persona.
@@ -79,8 +100,7 @@ fn locked(wallet: Wallet) -> impl IntoView {
     }
 }
 
-fn opened() -> impl IntoView {
-    let route = Route::follow();
+fn opened(route: RwSignal<Route>) -> impl IntoView {
     // What was said about one screen's work stays for the overview after it, and goes when the next one opens.
     Effect::new(move || {
         if route.get() != Route::Overview {
@@ -94,5 +114,7 @@ fn opened() -> impl IntoView {
         Route::Unload => funds::Unload().into_any(),
         Route::Open => open::Open().into_any(),
         Route::Close(session) => close::close(&session).into_any(),
+        Route::Activity => activity::Activity().into_any(),
+        Route::Settings => settings::Settings().into_any(),
     }
 }

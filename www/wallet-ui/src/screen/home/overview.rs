@@ -4,7 +4,7 @@ use leptos::prelude::*;
 use wallet_messages::MoneyView;
 
 use super::{
-    activity::Activity,
+    activity::Recent,
     instruments::Instruments,
     sessions::Sessions,
     waiting::{Approvals, Unanswered},
@@ -27,7 +27,7 @@ pub fn Overview() -> impl IntoView {
             <Container />
             <Sessions />
             <Instruments />
-            <Activity />
+            <Recent />
         </Screen>
     }
 }

@@ -8,7 +8,7 @@ use leptos::prelude::*;
 use wallet_messages::{Phase, ServerFacts};
 
 use crate::{
-    part::{FaultNote, Frame, Loading, Screen},
+    part::{FaultNote, Frame, Loading, Screen, Unreadable},
     text::{t, t_with},
     watched::Wallet,
 };
@@ -47,6 +47,9 @@ pub fn Onboarding() -> impl IntoView {
         <Frame historic=Signal::derive(historic)>
             <FaultNote fault=wallet.fault />
             {move || match (is_read.get(), there_is_one.get(), step.get()) {
+                (false, ..) if wallet.fault.with(Option::is_some) => {
+                    view! { <Unreadable again=move || wallet.refresh() /> }.into_any()
+                }
                 (false, ..) => Loading().into_any(),
                 (_, true, _) => already().into_any(),
                 (.., Step::Server) => server::ask(step).into_any(),

@@ -7,7 +7,7 @@ use web_sys::SubmitEvent;
 use super::{Step, agreements::Agreements};
 use crate::{
     browser, check, format,
-    part::{Choice, FaultNote, Field, Screen, Submit, TextField},
+    part::{Choice, FaultNote, Field, NewPassphrase, Screen, Submit, TextField},
     task::Task,
     text::{t, t_with},
 };
@@ -125,8 +125,7 @@ impl Form {
 
     fn draw_secrets(self) -> impl IntoView {
         view! {
-            <TextField field=self.passphrase label=t("passphrase") hint=t("passphrase_hint") kind="password"
-                autocomplete="new-password" />
+            <NewPassphrase field=self.passphrase label=t("passphrase") hint=t("passphrase_hint") />
             <TextField field=self.again label=t("passphrase_again") kind="password" autocomplete="new-password" />
             <TextField field=self.autoclose label=t("autoclose_optional") hint=t("autoclose_hint") kind="password" />
         }

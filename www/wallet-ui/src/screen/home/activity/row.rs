@@ -1,4 +1,4 @@
-//! Activity: what happened, newest first.
+//! One entry of the activity list.
 
 use leptos::prelude::*;
 use wallet_messages::{ActivityKind, ActivityState, ActivityView};
@@ -6,40 +6,10 @@ use wallet_messages::{ActivityKind, ActivityState, ActivityView};
 use crate::{
     format,
     text::{self, t},
-    watched::Wallet,
 };
 
-/// How many entries are shown before all are asked for.
-const FIRST: usize = 10;
-
-/// The list of what happened.
-#[component]
-pub fn Activity() -> impl IntoView {
-    let activity = Wallet::here().part(|home| home.activity.clone());
-    let all = RwSignal::new(false);
-    let shown = move || {
-        let most = if all.get() { usize::MAX } else { FIRST };
-        activity.with(|activity| activity.iter().take(most).cloned().collect::<Vec<_>>())
-    };
-    view! {
-        <section aria-labelledby="activity-title">
-            <h2 id="activity-title">{t("activity_title")}</h2>
-            <Show when=move || activity.with(Vec::is_empty)>
-                <p class="empty" data-testid="activity-empty">{t("activity_empty")}</p>
-            </Show>
-            <ul class="rows">
-                <For each=shown key=|entry| format!("{entry:?}") let:entry>{row(&entry)}</For>
-            </ul>
-            <Show when=move || !all.get() && activity.with(|activity| activity.len() > FIRST)>
-                <button type="button" class="quiet" data-testid="activity-all" on:click=move |_| all.set(true)>
-                    {t("activity_all")}
-                </button>
-            </Show>
-        </section>
-    }
-}
-
-fn row(entry: &ActivityView) -> impl IntoView + use<> {
+/// What happened, when, for how much; a payment leads to its receipt.
+pub fn row(entry: &ActivityView) -> impl IntoView + use<> {
     let what = view! {
         <span>{kind(entry.kind)}</span>
         {entry.with.as_ref().map(|with| view! { " "<bdi class="with">{with.clone()}</bdi> })}
@@ -63,19 +33,31 @@ fn row(entry: &ActivityView) -> impl IntoView + use<> {
     }
 }
 
+/// What the shopper reads of an entry, for searching.
+pub fn words(entry: &ActivityView) -> String {
+    let amount = entry.amount.as_ref().map(format::money_signed).unwrap_or_default();
+    let ended = how_it_ended(entry).map(|(_, said)| said).unwrap_or_default();
+    let [with, origin] = [&entry.with, &entry.origin].map(|part| part.as_deref().unwrap_or_default());
+    format!("{} {with} {amount} {origin} {} {ended}", kind(entry.kind), format::date(entry.at))
+}
+
 /// The word that stands for a kind or state in messages, for tests and styles.
 fn word(value: &impl serde::Serialize) -> Option<String> {
     serde_wasm_bindgen::to_value(value).ok()?.as_string()
 }
 
-/// Says how it ended, where that was not well.
 fn state(entry: &ActivityView) -> Option<impl IntoView + use<>> {
-    let (class, said) = match entry.state {
-        ActivityState::Done => return None,
-        ActivityState::Waiting => ("state waiting-state", t("state_waiting")),
-        ActivityState::Refused => ("state refused-state", refused(entry.problem.as_deref())),
-    };
+    let (class, said) = how_it_ended(entry)?;
     Some(view! { <span class=class data-testid="activity-state">{said}</span> })
+}
+
+/// How it ended, where that was not well.
+fn how_it_ended(entry: &ActivityView) -> Option<(&'static str, String)> {
+    match entry.state {
+        ActivityState::Done => None,
+        ActivityState::Waiting => Some(("state waiting-state", t("state_waiting"))),
+        ActivityState::Refused => Some(("state refused-state", refused(entry.problem.as_deref()))),
+    }
 }
 
 fn refused(problem: Option<&str>) -> String {
