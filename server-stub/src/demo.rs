@@ -3,7 +3,7 @@
 //! The three talk to each other over HTTP, as they would on three machines. The shop's origin is the till's public URL.
 
 use std::error::Error;
-use std::future::{IntoFuture as _, pending};
+use std::future::IntoFuture as _;
 use std::io::Write as _;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -14,7 +14,9 @@ use clap::Parser as _;
 use tokio::net::TcpListener;
 
 use crate::cli::Ending;
-use crate::serve::{self, start_logging, until_asked};
+use crate::log;
+use crate::serve::{self, until_asked};
+use crate::settings::LogSettings;
 use crate::shop;
 use crate::till::{self, Till};
 
@@ -56,7 +58,7 @@ impl Args {
 /// # Errors
 /// It cannot start.
 pub async fn run(args: Args) -> Ending {
-    start_logging();
+    log::start(&LogSettings::default());
     let data = Data::at(args.data_dir.clone());
     let end = until_asked()?;
     tokio::select! {
@@ -71,8 +73,10 @@ async fn show(args: &Args, data: &Path) -> Result<(), Box<dyn Error + Send + Syn
     let (server, till, shop) = (listen(server).await?, listen(till).await?, listen(shop).await?);
     let (at_server, at_till, at_shop) = (server.local_addr()?, till.local_addr()?, shop.local_addr()?);
 
-    let payments = serve::open(&serve_args(at_server, data.join("server"))?).await?;
-    let payments = tokio::spawn(serve::serve(Arc::new(payments), server, pending()));
+    let payments = serve_args(at_server, data.join("server"))?;
+    let settings = payments.settings()?;
+    let payments = Arc::new(serve::open(&settings, &payments.place).await?);
+    let payments = tokio::spawn(async move { serve::serve(payments, &settings, server).await });
 
     let origin = format!("http://{at_shop}");
     let merchant = till_args(at_server, at_till, &origin, data.join("till"))?;

@@ -1,6 +1,7 @@
 //! The server's key pairs (structure 160) and how requests are opened with them.
 
 use std::path::Path;
+use std::sync::LazyLock;
 
 use aws_lc_rs::encoding::{AsDer as _, Pkcs8V1Der, PublicKeyX509Der};
 use aws_lc_rs::rsa::{KeySize, OAEP_SHA256_MGF1SHA256, OaepPrivateDecryptingKey, PrivateDecryptingKey};
@@ -17,6 +18,12 @@ pub const MODERN_NAME: &str = "CC2001";
 /// The name of the key of protocol 1.0.
 pub const CLASSIC_NAME: &str = "CC1001";
 const X25519_BYTES: usize = 32;
+/// An Ed25519 key that is on the curve: RFC 8032, section 7.1, test 1, in the wrapping of RFC 8410.
+const DECOY_SPKI: [u8; 44] = [
+    0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00, 0xd7, 0x5a, 0x98, 0x01, 0x82, 0xb1, 0x0a,
+    0xb7, 0xd5, 0x4b, 0xfe, 0xd3, 0xc9, 0x64, 0x07, 0x3a, 0x0e, 0xe1, 0x72, 0xf3, 0xda, 0xa6, 0x23, 0x25, 0xaf, 0x02,
+    0x1a, 0x68, 0xf7, 0x07, 0x51, 0x1a,
+];
 
 /// A key pair and its name.
 pub struct KeyPair {
@@ -88,6 +95,14 @@ impl ServerKeys {
     pub fn find(&self, name: &ServerKeyName, protocol: Protocol) -> Option<&dyn Opener> {
         let fits = |pair: &&KeyPair| pair.public.name == *name && pair.public.protocol == protocol;
         self.0.iter().find(fits).map(|pair| &*pair.opener)
+    }
+
+    /// A key of a persona that does not exist, for signatures that are checked only so that it takes the same time.
+    pub fn decoy(&self, protocol: Protocol) -> &PublicKey {
+        static MODERN: LazyLock<PublicKey> = LazyLock::new(|| PublicKey::of_spki(DECOY_SPKI.to_vec()));
+        let classic = |pair: &&KeyPair| pair.public.protocol == Protocol::V1 && protocol == Protocol::V1;
+        // Our own key is as long as those of personas that were made today.
+        self.0.iter().find(classic).map_or(&MODERN, |pair| &pair.public.public)
     }
 
     /// The public halves, as `GET /cybercash/keys` gives them.

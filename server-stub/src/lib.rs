@@ -7,6 +7,9 @@
 //! | [`http`] | its routes |
 //! | [`server`] | what becomes of a message: procedures 900 to 1800 and 3400 |
 //! | [`store`] | the database 102 |
+//! | [`settings`] | the operator's configuration file |
+//! | [`log`], [`metrics`] | what the process says of itself |
+//! | [`door`] | how much public-key work anyone can cause |
 //! | [`audit`] | proves the books |
 //! | [`bank`] | the issuers of instruments |
 //! | [`keys`], [`vault`] | the server's secrets |
@@ -18,10 +21,14 @@ pub mod audit;
 pub mod bank;
 pub mod cli;
 pub mod demo;
+pub mod door;
 pub mod http;
 pub mod keys;
+pub mod log;
+pub mod metrics;
 pub mod serve;
 pub mod server;
+pub mod settings;
 pub mod shop;
 pub mod store;
 pub mod till;

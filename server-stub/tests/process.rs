@@ -2,78 +2,17 @@
 
 mod common;
 
-use std::io::{BufRead as _, BufReader};
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 
 use common::actor::{ACCOUNT, Actor, OpenedSession};
 use common::payment::{Deal, Promise};
+use common::program::Program;
 use common::{Kind, World, money};
 use protocol::Protocol;
 use protocol::collect::Receipts;
-use protocol::exchange::{SentRequest, seal};
-use protocol::keys::Published;
-use protocol::message::Request;
 use protocol::message::payment::BatchHead;
 use protocol::outcome::ResponseCode;
 use server_stub::http::now;
-
-/// The program, on a port of its own.
-struct Program {
-    child: Child,
-    url: String,
-}
-
-impl Program {
-    fn start(folder: &Path) -> Self {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_server-stub"));
-        command.args(["serve", "--listen", "127.0.0.1:0", "--allow-classic", "--data-dir"]).arg(folder);
-        let mut child = command.stdout(Stdio::piped()).spawn().expect("the program starts");
-        let mut line = String::new();
-        let out = child.stdout.take().expect("its output");
-        BufReader::new(out).read_line(&mut line).expect("its first line");
-        let url = line.trim().strip_prefix("listening on ").expect("an address").to_owned();
-        Self { child, url }
-    }
-
-    /// SIGKILL: it has no time for anything.
-    fn kill(mut self) {
-        self.child.kill().expect("it was running");
-        self.child.wait().expect("it ended");
-    }
-
-    async fn published(&self) -> Published {
-        let text = reqwest::get(format!("{}/cybercash/keys", self.url)).await.expect("keys").text().await;
-        serde_json::from_str(&text.expect("a text")).expect("keys")
-    }
-
-    /// Sends a message; nothing comes back if the program dies meanwhile.
-    async fn send(&self, message: &str) -> Option<String> {
-        let request = reqwest::Client::new().post(format!("{}/cybercash", self.url)).body(message.to_owned());
-        request.send().await.ok()?.text().await.ok()
-    }
-
-    /// Seals a request to the program's key.
-    async fn seal<M: Request>(&self, world: &mut World, actor: &mut Actor, body: &M) -> SentRequest {
-        let key = self.published().await.key_for(actor.protocol).expect("a key");
-        let head = actor.head::<M>(now(), &key.name);
-        seal(&head, body, &key, Some(&actor.key), &mut world.rng).expect("keys of this suite")
-    }
-
-    async fn ask<M: Request>(&self, world: &mut World, actor: &mut Actor, body: &M) -> M::Reply {
-        let sent = self.seal(world, actor, body).await;
-        let reply = self.send(&sent.text).await.expect("a reply");
-        sent.read_reply(reply.as_bytes()).expect("a reply")
-    }
-}
-
-impl Drop for Program {
-    fn drop(&mut self) {
-        // After `kill` there is nothing left to end.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
 
 /// A customer and a merchant, with sessions in the program.
 struct Market {

@@ -1,6 +1,9 @@
 //! The payment server over HTTP (protocol.md section 7). Nothing in the protocol depends on it.
 
+pub mod caller;
+pub mod operator;
 mod problem;
+pub mod security_txt;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,6 +22,7 @@ use rand::rngs::{StdRng, SysRng};
 use tower_http::cors::{Any, CorsLayer};
 use tower_http::timeout::TimeoutLayer;
 
+use self::caller::Caller;
 use self::problem::{malformed, not_now, too_large};
 use crate::server::{Answer, Server};
 
@@ -32,7 +36,7 @@ pub fn router(server: Arc<Server>) -> Router {
     Router::new()
         .route("/cybercash", post(message))
         .route("/cybercash/keys", get(keys))
-        .route("/healthz", get(async || "ok\n"))
+        .route("/healthz", get(operator::healthz))
         .layer(DefaultBodyLimit::max(MAX_MESSAGE_BYTES))
         .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, REQUEST_TIME))
         .layer(cors())
@@ -50,7 +54,7 @@ fn cors() -> CorsLayer {
 }
 
 /// `POST /cybercash`: one message in, one out.
-async fn message(State(server): State<Arc<Server>>, body: Result<Bytes, BytesRejection>) -> Response {
+async fn message(State(server): State<Arc<Server>>, caller: Caller, body: Result<Bytes, BytesRejection>) -> Response {
     let body = match body {
         Ok(body) => body,
         Err(rejection) if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE => return too_large(),
@@ -59,7 +63,8 @@ async fn message(State(server): State<Arc<Server>>, body: Result<Bytes, BytesRej
     let Ok(mut rng) = StdRng::try_from_rng(&mut SysRng) else {
         return not_now("The system gives no random numbers.");
     };
-    match server.handle(&body, now(), &mut rng).await {
+    let address = caller.address(server.door().is_behind_proxy());
+    match server.handle_from(&body, address, now(), &mut rng).await {
         Answer::Reply(text) => ([(header::CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE))], text).into_response(),
         Answer::NoContent => StatusCode::NO_CONTENT.into_response(),
         Answer::Malformed(fault) => malformed(&fault.to_string()),

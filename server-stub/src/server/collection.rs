@@ -8,7 +8,7 @@ mod batch;
 use std::collections::HashMap;
 
 use protocol::collect::{Collection, CustomerPart, OpenCollection, SessionFault, Verdicts, write_receipts};
-use protocol::message::payment::{BATCH_RECEIPT_TYPE, BatchReceipt};
+use protocol::message::payment::{BATCH_RECEIPT_TYPE, BatchReceipt, COLLECTION_TYPE, PAYMENT_TYPE};
 use protocol::money::Money;
 use protocol::outcome::{Problem, ResponseCode};
 use protocol::value::{Index, SessionId, Token, Version1};
@@ -16,6 +16,7 @@ use protocol::value::{Index, SessionId, Token, Version1};
 use self::batch::{Batch, Verdict};
 use super::refusal::Refusal;
 use super::{Answer, Decided, Incoming, Rng, Rounds, Server, Trouble};
+use crate::metrics;
 use crate::store::record::{LogKey, Session};
 use crate::store::{ChangeSet, Collected, StoreError};
 
@@ -138,6 +139,9 @@ fn decide(
     let mut batch = Batch::new(desk, opened, fresh, payers, &collected);
     let verdicts: Vec<Verdict> =
         payments.iter().enumerate().map(|(n, payment)| batch.pay(n, payment.as_ref())).collect();
+    for verdict in &verdicts {
+        metrics::decided(PAYMENT_TYPE, verdict.problem());
+    }
     let changes = batch.finish();
     let told = Verdicts {
         batch: receipt(ResponseCode::Success, None, Some(Money::zero(merchant.current.currency))),
@@ -160,6 +164,7 @@ fn seal(
 
 /// The collection fails as a whole (steps 1681 and 1715).
 fn whole(problem: Problem) -> Verdicts {
+    metrics::decided(COLLECTION_TYPE, Some(&problem));
     Verdicts { batch: receipt(problem.response(), Some(problem), None), payments: Vec::new() }
 }
 

@@ -15,8 +15,17 @@ pub struct ClassicCaps {
 }
 
 impl ClassicCaps {
+    /// The largest amount where the operator says nothing else, whole units.
+    pub const CAUTIOUS_UNITS: u32 = 100;
+    /// Longest lifetime, whatever the operator says: what DES costs to break is more than an hour.
+    const LIFETIME_MINUTES: u32 = 60;
     /// An hour and a hundred units.
-    pub const CAUTIOUS: Self = Self { lifetime_minutes: 60, amount_units: 100 };
+    pub const CAUTIOUS: Self = Self { lifetime_minutes: Self::LIFETIME_MINUTES, amount_units: 100 };
+
+    /// An hour, and what the operator says.
+    pub fn of_units(units: u32) -> Self {
+        Self { amount_units: units.into(), ..Self::CAUTIOUS }
+    }
 }
 
 /// What a software version is worth (structure 170).
@@ -35,7 +44,7 @@ pub struct Config {
     pub allow_classic: bool,
     /// The shortest RSA key of a persona, bits.
     pub classic_min_bits: u32,
-    /// Narrower limits for sessions of protocol 1.0.
+    /// Narrower limits for sessions of protocol 1.0; none in simulations, where both suites do the same.
     pub classic_caps: Option<ClassicCaps>,
     /// Agreements that a new persona must have agreed to.
     pub agreements: Vec<Agreement>,
@@ -67,7 +76,7 @@ impl Default for Config {
         Self {
             allow_classic: false,
             classic_min_bits: CLASSIC_MIN_BITS,
-            classic_caps: None,
+            classic_caps: Some(ClassicCaps::CAUTIOUS),
             agreements: Vec::new(),
             software: BTreeMap::new(),
             rates: DEFAULT_RATES.into_iter().filter_map(rate).collect(),

@@ -17,8 +17,10 @@ use std::future::Future;
 use protocol::Protocol;
 use protocol::date::Date;
 use protocol::exchange::OpenedRequest;
+use protocol::keys::PublicKey;
 use protocol::message::{Reply, Request, Sentence, SoftwareVersion};
 use protocol::outcome::{Problem, ResponseCode};
+use protocol::secret::same;
 use protocol::value::{AnyBytes, Token, to_base64};
 use rand_core::CryptoRng;
 
@@ -27,6 +29,7 @@ use super::draft::Draft;
 use super::refusal::Refusal;
 use super::{Answer, Decided, Incoming, Rng, Rounds, Server, Trouble};
 use crate::bank::Issuer;
+use crate::metrics;
 use crate::store::record::{LogKey, PersonaStatus};
 use crate::store::{PersonaFile, Store, StoreError};
 use crate::vault::Vault;
@@ -124,7 +127,7 @@ impl Server {
         };
         let mut rounds = Rounds::default();
         loop {
-            let decided = self.exchange_round(incoming, opened, &body, rng).await?;
+            let decided = self.exchange_round(incoming, opened, &body, &rounds, rng).await?;
             if let Some(reply) = self.commit(decided, &mut rounds).await? {
                 return Ok(Answer::Reply(reply));
             }
@@ -136,15 +139,23 @@ impl Server {
         incoming: &Incoming<'_>,
         opened: &OpenedRequest,
         body: &M,
+        rounds: &Rounds,
         rng: &mut Rng,
     ) -> Result<Decided, Trouble> {
-        let refused = |refusal: &Refusal| M::refused(incoming.now, refusal);
+        let refused = |refusal: &Refusal| {
+            metrics::decided(M::TYPE, Some(&refusal.problem));
+            M::refused(incoming.now, refusal)
+        };
         let id = opened.head.id.as_ref().ok_or(Trouble::Problem(Problem::FORM))?;
         let key = LogKey::Persona(id.clone(), opened.head.transaction.get());
-        let file = match authenticate(opened, body, self.store.persona(id).await?) {
+        let (file, decoy) = (self.store.persona(id).await?, self.keys.decoy(opened.protocol()));
+        let file = match self.door.lane().run(|| authenticate(opened, body, file, decoy)).await {
             Ok(file) => file,
             Err(refusal) => return Ok((None, opened.reply(&refused(&refusal), rng)?)),
         };
+        if rounds.is_first() {
+            self.door.signed(id)?;
+        }
         if let Some(logged) = self.store.logged(&key).await? {
             let reused = || opened.reply(&refused(&Problem::TRANSACTION_REUSED.into()), rng);
             return Ok((None, incoming.same_or(logged, reused)?));
@@ -152,6 +163,7 @@ impl Server {
         let desk = self.desk(incoming);
         let records = body.load(&*self.store, &file, desk).await?;
         let (mut draft, reply) = decide(desk, body, file, records, rng)?;
+        metrics::decided(M::TYPE, reply.outcome().problem);
         let response = opened.reply_as(M::reply_type(&reply), &reply, rng)?;
         if !is_final(&reply) {
             return Ok((None, response));
@@ -168,18 +180,23 @@ impl Server {
     }
 }
 
-/// The persona's key signed this (steps 915).
+/// The persona's key signed this (steps 915). Where there is no such persona, or no key of it that could have signed this,
+/// the signature is checked all the same, against a decoy: how long the refusal takes tells nothing.
 fn authenticate<M: Procedure>(
     opened: &OpenedRequest,
     body: &M,
     file: Option<PersonaFile>,
+    decoy: &PublicKey,
 ) -> Result<PersonaFile, Refusal> {
+    let usable = file.as_ref().filter(|file| file.persona.protocol == opened.protocol());
+    let signed = opened.verify::<M>(usable.map_or(decoy, |file| &file.persona.public_key));
+    // Whoever has the decoy's private key is still nobody.
+    let signed = signed.is_ok() && usable.is_some();
     let file = file.ok_or(Problem::PERSONA_UNKNOWN)?;
-    if to_base64(body.key().as_slice()) != file.persona.key_name {
+    if !same(to_base64(body.key().as_slice()).as_bytes(), file.persona.key_name.as_bytes()) {
         return Err(Problem::KEY_MISMATCH.into());
     }
-    opened.verify::<M>(&file.persona.public_key).map_err(|_| Problem::BAD_SIGNATURE)?;
-    Ok(file)
+    if signed { Ok(file) } else { Err(Problem::BAD_SIGNATURE.into()) }
 }
 
 /// Runs the checks that come after the signature, then the procedure.

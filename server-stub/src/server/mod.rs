@@ -34,7 +34,9 @@ mod registration;
 mod report;
 mod statement;
 
+use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Instant;
 
 use protocol::FormFault;
 use protocol::Protocol;
@@ -54,9 +56,10 @@ use protocol::message::statement::StatementRequest;
 use protocol::message::{ErrorMessage, Request, RequestHead};
 use protocol::money::Rate;
 use protocol::outcome::Problem;
+use protocol::persona::PersonaId;
 use protocol::suite::CryptoFault;
 use protocol::template::Record;
-use protocol::value::{Lines, Reading};
+use protocol::value::{Lines, Num, Reading};
 use rand_core::CryptoRng;
 
 pub use config::Config;
@@ -64,7 +67,9 @@ pub use config::Config;
 use self::draft::Draft;
 use self::refusal::Refusal;
 use crate::bank::Issuer;
+use crate::door::{Door, TurnedAway};
 use crate::keys::ServerKeys;
+use crate::metrics::{self, Lane};
 use crate::store::record::{LogEntry, LogKey};
 use crate::store::{Change, ChangeSet, CommitError, Logged, Store, StoreError};
 use crate::vault::{Vault, sha256};
@@ -79,6 +84,7 @@ pub struct Server {
     vault: Vault,
     bank: Box<dyn Issuer>,
     config: Config,
+    door: Door,
 }
 
 /// What goes back to whoever sent a message.
@@ -109,11 +115,18 @@ type Decided = (Option<ChangeSet>, String);
 #[derive(Default)]
 struct Rounds(usize);
 
+impl Rounds {
+    fn is_first(&self) -> bool {
+        self.0 == 0
+    }
+}
+
 /// A message as it came.
 struct Incoming<'a> {
     envelope: &'a Envelope,
     hash: [u8; 32],
     now: Date,
+    address: Option<IpAddr>,
 }
 
 /// How often a decision is made anew because something else came first. Each round lets at least one of the racers
@@ -123,9 +136,19 @@ const MAX_ROUNDS: usize = 64;
 const SWEEP: usize = 256;
 
 impl Server {
-    /// A server over a store.
+    /// A server over a store; everyone may ask as often as they like.
     pub fn new(store: Arc<dyn Store>, keys: ServerKeys, vault: Vault, bank: Box<dyn Issuer>, config: Config) -> Self {
-        Self { store, keys, vault, bank, config }
+        Self { store, keys, vault, bank, config, door: Door::open() }
+    }
+
+    /// The same server behind a door.
+    pub fn behind(self, door: Door) -> Self {
+        Self { door, ..self }
+    }
+
+    /// The door.
+    pub fn door(&self) -> &Door {
+        &self.door
     }
 
     /// The store.
@@ -155,29 +178,40 @@ impl Server {
         protocol == Protocol::V2 || self.config.allow_classic
     }
 
-    /// Answers a message.
+    /// Answers a message of nobody knows whom.
     pub async fn handle(&self, message: &[u8], now: Date, rng: &mut Rng) -> Answer {
-        let unsupported = || ErrorMessage::of(Problem::PROTOCOL_UNSUPPORTED);
-        let envelope = match Envelope::parse(message) {
-            Ok(envelope) => envelope,
-            Err(FormFault::UnknownProtocol(_)) => {
-                return Answer::Reply(write_error(Protocol::V2, None, &unsupported()));
+        self.handle_from(message, None, now, rng).await
+    }
+
+    /// Answers a message that came from an address.
+    pub async fn handle_from(&self, message: &[u8], address: Option<IpAddr>, now: Date, rng: &mut Rng) -> Answer {
+        let came = Instant::now();
+        let (lane, answer) = match Envelope::parse(message) {
+            Ok(envelope) => {
+                let incoming = Incoming { envelope: &envelope, hash: sha256(message), now, address };
+                (incoming.lane(), self.answer_or_error(&incoming, rng).await)
             }
-            Err(fault) => return Answer::Malformed(fault),
+            Err(FormFault::UnknownProtocol(_)) => (Lane::Unread, Answer::Reply(unsupported(None))),
+            Err(fault) => (Lane::Unread, Answer::Malformed(fault)),
         };
+        metrics::answered(lane, &answer, came.elapsed());
+        answer
+    }
+
+    async fn answer_or_error(&self, incoming: &Incoming<'_>, rng: &mut Rng) -> Answer {
+        let envelope = incoming.envelope;
         if !self.speaks(envelope.protocol) {
-            return Answer::Reply(write_error(Protocol::V2, Some(&envelope), &unsupported()));
+            return Answer::Reply(unsupported(Some(envelope)));
         }
-        let incoming = Incoming { envelope: &envelope, hash: sha256(message), now };
-        let answered = self.answer(&incoming, rng).await;
-        answered.unwrap_or_else(|trouble| {
-            Answer::Reply(write_error(envelope.protocol, Some(&envelope), &trouble.message()))
+        self.answer(incoming, rng).await.unwrap_or_else(|trouble| {
+            let message = trouble.message();
+            metrics::decided("error", Some(&message.problem));
+            Answer::Reply(write_error(envelope.protocol, Some(envelope), &message))
         })
     }
 
     async fn answer(&self, incoming: &Incoming<'_>, rng: &mut Rng) -> Result<Answer, Trouble> {
-        // Messages in a session name their type in the clear (step 906A), messages under a server key do not.
-        match incoming.envelope.pairs.get("type") {
+        match incoming.kind() {
             None => self.answer_sealed(incoming, rng).await,
             Some(COLLECTION_TYPE) => self.collect(incoming, rng).await,
             Some(_) => Err(Trouble::Problem(Problem::FORM)),
@@ -185,11 +219,14 @@ impl Server {
     }
 
     async fn answer_sealed(&self, incoming: &Incoming<'_>, rng: &mut Rng) -> Result<Answer, Trouble> {
-        if let Some(reply) = self.answered_before(incoming).await? {
+        let head = RequestHead::read(&incoming.envelope.pairs, "", Reading::of(incoming.envelope.protocol)).ok();
+        let asks = head.as_ref().and_then(|head| Some((head.id.as_ref()?, head.transaction)));
+        if let Some(reply) = self.answered_before(incoming, asks).await? {
             return Ok(Answer::Reply(reply));
         }
+        let _place = self.door.enter(incoming.address, asks.map(|(id, _)| id))?;
         let find = |head: &RequestHead, protocol| self.keys.find(&head.serverkey, protocol);
-        let opened = OpenedRequest::open(incoming.envelope, find)?;
+        let opened = self.door.lane().run(|| OpenedRequest::open(incoming.envelope, find)).await?;
         match opened.kind() {
             Some(Registration::TYPE) => self.register(incoming, &opened, rng).await,
             Some(BindInstrument::TYPE) => self.exchange::<BindInstrument>(incoming, &opened, rng).await,
@@ -211,11 +248,13 @@ impl Server {
     }
 
     /// The reply to the very same message, if it was answered before; found without any cryptography.
-    async fn answered_before(&self, incoming: &Incoming<'_>) -> Result<Option<String>, Trouble> {
-        let reading = Reading::of(incoming.envelope.protocol);
-        let Ok(head) = RequestHead::read(&incoming.envelope.pairs, "", reading) else { return Ok(None) };
-        let Some(id) = head.id else { return Ok(None) };
-        let logged = self.store.logged(&LogKey::Persona(id, head.transaction.get())).await?;
+    async fn answered_before(
+        &self,
+        incoming: &Incoming<'_>,
+        asks: Option<(&PersonaId, Num)>,
+    ) -> Result<Option<String>, Trouble> {
+        let Some((id, transaction)) = asks else { return Ok(None) };
+        let logged = self.store.logged(&LogKey::Persona(id.clone(), transaction.get())).await?;
         Ok(logged.filter(|logged| logged.message_hash == incoming.hash).map(|logged| logged.response))
     }
 
@@ -261,6 +300,15 @@ impl Server {
 }
 
 impl Incoming<'_> {
+    /// The type of a message in a session, which it names in the clear (step 906A); messages under a server key do not.
+    fn kind(&self) -> Option<&str> {
+        self.envelope.pairs.get("type")
+    }
+
+    fn lane(&self) -> Lane {
+        if self.kind().is_some() { Lane::Session } else { Lane::Sealed }
+    }
+
     /// Puts the message and its reply into the log (140).
     fn log(&self, key: LogKey, response: &str) -> Change {
         Change::Log(LogEntry { key, message_hash: self.hash, response: response.to_owned(), date: self.now })
@@ -270,6 +318,11 @@ impl Incoming<'_> {
     fn same_or<E>(&self, logged: Logged, reused: impl FnOnce() -> Result<String, E>) -> Result<String, E> {
         if logged.message_hash == self.hash { Ok(logged.response) } else { reused() }
     }
+}
+
+/// `protocol-unsupported`, to whoever may understand it.
+fn unsupported(envelope: Option<&Envelope>) -> String {
+    write_error(Protocol::V2, envelope, &ErrorMessage::of(Problem::PROTOCOL_UNSUPPORTED))
 }
 
 impl Trouble {
@@ -286,6 +339,12 @@ impl Trouble {
         };
         let message = refusal.sentence().and_then(|sentence| Lines::of(sentence.as_str()));
         ErrorMessage { message, ..ErrorMessage::of(refusal.problem) }
+    }
+}
+
+impl From<TurnedAway> for Trouble {
+    fn from(_: TurnedAway) -> Self {
+        Self::Busy
     }
 }
 

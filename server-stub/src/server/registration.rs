@@ -5,6 +5,7 @@ use std::collections::{BTreeSet, HashSet};
 use protocol::Protocol;
 use protocol::exchange::OpenedRequest;
 use protocol::keys::{PublicKey, key_name};
+use protocol::message::Request as _;
 use protocol::message::registration::{Registration, RegistrationResponse};
 use protocol::outcome::{Problem, ResponseCode};
 use protocol::persona::{PersonaId, RequestedId};
@@ -15,6 +16,7 @@ use rand_core::CryptoRng;
 use super::exchange::{Desk, SoftwareNote, check_clock, check_software};
 use super::refusal::Refusal;
 use super::{Answer, Decided, Incoming, Rng, Rounds, Server, Trouble};
+use crate::metrics;
 use crate::store::record::{LogKey, Persona, PersonaStatus};
 use crate::store::{Change, ChangeSet};
 use crate::vault::Vault;
@@ -35,9 +37,12 @@ impl Server {
     ) -> Result<Answer, Trouble> {
         let body = opened.body::<Registration>().map_err(|fault| Refusal::because(Problem::FORM, fault.to_string()))?;
         let desk = self.desk(incoming);
-        let name = match authenticate(desk, opened, &body) {
+        let name = match self.door.lane().run(|| authenticate(desk, opened, &body)).await {
             Ok(name) => name,
-            Err(refusal) => return Ok(Answer::Reply(opened.reply(&refused(desk, &body, &refusal), rng)?)),
+            Err(refusal) => {
+                metrics::decided(Registration::TYPE, Some(&refusal.problem));
+                return Ok(Answer::Reply(opened.reply(&refused(desk, &body, &refusal), rng)?));
+            }
         };
         let mut rounds = Rounds::default();
         loop {
@@ -66,6 +71,7 @@ impl Server {
         let others = suggestions(&body.requested_id, rng);
         let taken = self.store.taken(&[std::slice::from_ref(&wished), &others[..]].concat()).await?;
         let (mut changes, reply) = decide(desk, body, key_name, &wished, &others, &taken);
+        metrics::decided(Registration::TYPE, reply.problem.as_ref());
         let response = opened.reply(&reply, rng)?;
         changes.push(incoming.log(key, &response));
         Ok((Some(changes), response))

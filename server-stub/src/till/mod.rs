@@ -51,7 +51,9 @@ use protocol::value::{Address, Index, Language, Num, Reading, Text, Token, Value
 use tokio::net::TcpListener;
 
 use crate::cli::Ending;
-use crate::serve::{start_logging, until_asked};
+use crate::log;
+use crate::serve::until_asked;
+use crate::settings::LogSettings;
 use collector::Collector;
 use desk::{Clock, Desk};
 use order_form::{MAX_ORDER_MINUTES, Terms};
@@ -196,7 +198,7 @@ async fn api_key(store: &Store, renew: bool) -> Result<(Option<String>, Vec<u8>)
 /// # Errors
 /// It cannot start.
 pub async fn run(args: Args) -> Ending {
-    start_logging();
+    log::start(&LogSettings::default());
     let listener = TcpListener::bind(args.listen).await?;
     let address = listener.local_addr()?;
     let (till, api_key) = Till::start(&args, address).await?;

@@ -267,6 +267,11 @@ fn end_used_up(session: &Session, now: Date, changes: &mut ChangeSet) -> Session
 }
 
 impl Verdict {
+    /// Why the payment was not made.
+    pub fn problem(&self) -> Option<&Problem> {
+        self.outcome.as_ref().err()
+    }
+
     fn outcome(&self) -> (ResponseCode, Option<Problem>) {
         match &self.outcome {
             Ok(_) => (ResponseCode::Success, None),

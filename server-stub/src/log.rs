@@ -1,0 +1,19 @@
+//! What the process says of itself while it runs: lines for people, or JSON for machines, on standard error.
+//!
+//! Nothing that is logged holds a secret, a message or an instrument number: errors name what is wrong, never the bytes
+//! (`canary.rs` searches for them).
+
+use tracing_subscriber::EnvFilter;
+
+use crate::settings::{LogFormat, LogSettings};
+
+/// Starts logging. Started twice in one process (a test, the demo), the first stays.
+pub fn start(settings: &LogSettings) {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(&settings.filter));
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // The only error is that somebody was first.
+    let _ = match settings.format {
+        LogFormat::Text => lines.try_init(),
+        LogFormat::Json => lines.json().flatten_event(true).try_init(),
+    };
+}

@@ -1,0 +1,106 @@
+//! The real program, on a port of its own.
+
+use std::fs::File;
+use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+
+use protocol::exchange::{SentRequest, seal};
+use protocol::keys::Published;
+use protocol::message::Request;
+use server_stub::http::now;
+
+use super::{Actor, World};
+
+/// `server-stub serve`, until it is dropped.
+pub struct Program {
+    child: Child,
+    pub url: String,
+    out: BufReader<ChildStdout>,
+    /// What it says on standard error.
+    pub log: PathBuf,
+}
+
+/// The program with a subcommand.
+pub fn server_stub(subcommand: &str) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_server-stub"));
+    command.arg(subcommand).env_remove("RUST_LOG");
+    command
+}
+
+impl Program {
+    /// Speaking both protocols, with its data in `folder`.
+    pub fn start(folder: &Path) -> Self {
+        Self::start_with(folder, &["--allow-classic"])
+    }
+
+    /// With further arguments.
+    pub fn start_with(folder: &Path, arguments: &[&str]) -> Self {
+        let log = folder.with_extension("log");
+        let errors = File::options().create(true).append(true).open(&log).expect("a file");
+        let mut command = server_stub("serve");
+        command.args(["--listen", "127.0.0.1:0", "--data-dir"]).arg(folder).args(arguments);
+        let mut child = command.stdout(Stdio::piped()).stderr(errors).spawn().expect("the program starts");
+        let out = BufReader::new(child.stdout.take().expect("its output"));
+        let mut program = Self { child, url: String::new(), out, log };
+        program.url = program.line("listening on ");
+        program
+    }
+
+    /// What follows `beginning` in the next line it prints.
+    pub fn line(&mut self, beginning: &str) -> String {
+        let mut line = String::new();
+        self.out.read_line(&mut line).expect("a line");
+        line.trim().strip_prefix(beginning).unwrap_or_else(|| panic!("{line:?}")).to_owned()
+    }
+
+    /// SIGKILL: it has no time for anything.
+    pub fn kill(mut self) {
+        self.child.kill().expect("it was running");
+        self.child.wait().expect("it ended");
+    }
+
+    /// SIGTERM: it is asked to end.
+    pub fn ask_to_end(&self) {
+        let pid = i32::try_from(self.child.id()).ok().and_then(rustix::process::Pid::from_raw).expect("a process");
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM).expect("it was running");
+    }
+
+    /// Waits for its end.
+    pub fn ended(&mut self) -> ExitStatus {
+        self.child.wait().expect("it ends")
+    }
+
+    pub async fn published(&self) -> Published {
+        let text = reqwest::get(format!("{}/cybercash/keys", self.url)).await.expect("keys").text().await;
+        serde_json::from_str(&text.expect("a text")).expect("keys")
+    }
+
+    /// Sends a message; nothing comes back if the program dies meanwhile.
+    pub async fn send(&self, message: &str) -> Option<String> {
+        let request = reqwest::Client::new().post(format!("{}/cybercash", self.url)).body(message.to_owned());
+        request.send().await.ok()?.text().await.ok()
+    }
+
+    /// Seals a request to the program's key.
+    pub async fn seal<M: Request>(&self, world: &mut World, actor: &mut Actor, body: &M) -> SentRequest {
+        let key = self.published().await.key_for(actor.protocol).expect("a key");
+        let head = actor.head::<M>(now(), &key.name);
+        seal(&head, body, &key, Some(&actor.key), &mut world.rng).expect("keys of this suite")
+    }
+
+    pub async fn ask<M: Request>(&self, world: &mut World, actor: &mut Actor, body: &M) -> M::Reply {
+        let sent = self.seal(world, actor, body).await;
+        let reply = self.send(&sent.text).await.expect("a reply");
+        sent.read_reply(reply.as_bytes()).expect("a reply")
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        // After `kill` there is nothing left to end.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        let _ = std::fs::remove_file(&self.log);
+    }
+}
