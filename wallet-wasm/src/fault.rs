@@ -136,7 +136,7 @@ impl WalletFault {
 
 impl From<&WalletFault> for Fault {
     fn from(fault: &WalletFault) -> Self {
-        Self { code: fault.code().to_owned(), detail: fault.detail(), money: fault.money() }
+        Self { code: fault.code().to_owned(), detail: fault.detail(), money: fault.money(), paid: None }
     }
 }
 

@@ -29,6 +29,9 @@ pub struct Session {
     pub confirmed: Money,
     /// What the server last said is left of the uses. It only ever shrinks.
     pub uses_confirmed: u32,
+    /// When the server said it, by its clock; nothing: when it opened the session.
+    #[serde(default)]
+    pub confirmed_at: Option<Date>,
     /// The next index that was never used (240G plus one).
     pub next_index: u32,
     /// Indexes of refused payments: free again, and used first, for at most one payment of an index is collected.

@@ -97,6 +97,12 @@ pub fn view(books: &Books, ask: &Ask, locked: bool, now: Date) -> ApprovalView {
         charge: from.map(|(_, charge, _)| money_view(charge)),
         from: from.map(|(session, charge, reserved)| pays_from(books, &session.record, charge, reserved)),
         offer: if from.is_none() { session_offer(books, price) } else { None },
+        opens: None,
+        exchange: None,
+        note_changed: false,
+        waiting: 1,
+        forgotten_at: now.millis(),
+        silent_limit: None,
         locked,
         historic_cipher: books.application().is_ok_and(|application| is_historic(application.protocol)),
     }

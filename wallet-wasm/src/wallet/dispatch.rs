@@ -4,8 +4,10 @@ use protocol::store::Store;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use wallet_messages::{
-    Action, Answer, AnswerChallenge, Approve, Ask, BindInstrument, CloseSession, Fault, Load, Lock, LookUpServer,
-    OpenSession, ReadApproval, ReadReceipt, ReadState, Refuse, Register, Resend, Unload, Unlock,
+    Action, AllowSilent, Answer, AnswerChallenge, Approve, Ask, Autoclose, BackUp, BindInstrument, ChangeKey,
+    ChangePassphrase, CloseSession, DismissNotice, Export, Fault, Load, Lock, LookUpServer, OpenSession, ReadApproval,
+    ReadHistory, ReadMessages, ReadReceipt, ReadSettings, ReadState, ReadTotals, Refresh, Refuse, Register, Resend,
+    Restore, Retry, RevokeSilent, SetLock, SetOpening, Touch, Unload, Unlock,
 };
 
 use super::Wallet;
@@ -46,6 +48,11 @@ macro_rules! table {
     };
 }
 
+/// What the table promises and the wallet does not do yet.
+async fn not_yet<A: Action>() -> Result<A::Output, WalletFault> {
+    Err(WalletFault::refused(protocol::outcome::Problem::SERVICE_DISABLED))
+}
+
 /// Answers a page of the extension.
 pub async fn ui<S: Store, W: World>(wallet: &Wallet<S, W>, message: &str) -> String {
     let ask = Some(message).filter(|message| message.len() <= MAX_MESSAGE_BYTES);
@@ -69,6 +76,24 @@ pub async fn ui<S: Store, W: World>(wallet: &Wallet<S, W>, message: &str) -> Str
         Refuse as asked => wallet.refuse(&asked.request);
         ReadReceipt as asked => wallet.receipt(asked);
         Resend as _asked => wallet.resume();
+        Retry as _asked => not_yet::<Retry>();
+        Touch as _asked => not_yet::<Touch>();
+        ChangePassphrase as _asked => not_yet::<ChangePassphrase>();
+        ReadSettings as _asked => not_yet::<ReadSettings>();
+        SetLock as _asked => not_yet::<SetLock>();
+        AllowSilent as _asked => not_yet::<AllowSilent>();
+        RevokeSilent as _asked => not_yet::<RevokeSilent>();
+        SetOpening as _asked => not_yet::<SetOpening>();
+        DismissNotice as _asked => not_yet::<DismissNotice>();
+        ReadHistory as _asked => not_yet::<ReadHistory>();
+        ReadTotals as _asked => not_yet::<ReadTotals>();
+        Export as _asked => not_yet::<Export>();
+        ReadMessages as _asked => not_yet::<ReadMessages>();
+        BackUp as _asked => not_yet::<BackUp>();
+        Restore as _asked => not_yet::<Restore>();
+        ChangeKey as _asked => not_yet::<ChangeKey>();
+        Refresh as _asked => not_yet::<Refresh>();
+        Autoclose as _asked => not_yet::<Autoclose>();
     } }
 }
 

@@ -94,7 +94,7 @@ impl<S: Store, W: World> Wallet<S, W> {
             books.approvals.iter().filter(|held| approval::waits(&held.record, &self.run, now)).collect();
         waiting.sort_by_key(|held| held.record.at);
         let approvals = waiting.iter().map(|held| held.record.id.clone()).collect();
-        Ok(WalletState { phase, home, persona, approvals })
+        Ok(WalletState { phase, home, persona, approvals, notices: Vec::new(), locks_at: None, autoclose: None })
     }
 
     /// Registration 401.

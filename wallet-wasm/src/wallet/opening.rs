@@ -137,6 +137,7 @@ fn session(pending: &PendingOpening, desk: &Desk, reply: &OpenSessionResponse, e
         opened,
         confirmed: opened,
         uses_confirmed: use_limit,
+        confirmed_at: None,
         next_index: 1,
         free: Vec::new(),
         note: pending.note.clone(),

@@ -321,6 +321,7 @@ fn after(
     let reckoned = session.uses_confirmed.saturating_sub(u32::from(paid.is_some()));
     let told = receipt.uses_left.and_then(|count| u32::try_from(count.0).ok());
     session.uses_confirmed = told.map_or(reckoned, |told| told.min(session.uses_confirmed));
+    session.confirmed_at = Some(server_now);
     if session.uses_confirmed == 0 {
         session.used_up_at.get_or_insert(server_now);
     }

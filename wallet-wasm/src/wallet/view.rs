@@ -3,10 +3,11 @@
 use protocol::date::Date;
 use protocol::money::Money;
 use wallet_messages::{
-    ActivityKind, ActivityState, ActivityView, Home, InstrumentView, MoneyView, ReceiptView, SessionState, SessionView,
+    ActivityKind, ActivityState, ActivityView, Gauge, Home, InstrumentView, Limit, MoneyView, ReceiptView,
+    SessionState, SessionView, WaitingView,
 };
 
-use super::books::Books;
+use super::books::{Books, find};
 use super::logs::Logs;
 use super::step::is_historic;
 use crate::fault::WalletFault;
@@ -54,7 +55,33 @@ pub fn session_view(session: &Session, books: &Books, now: Date) -> SessionView 
         opened_at: ours(session.opened_at),
         ends_at: ours(session.ends_at()),
         state,
+        gauges: gauges(session, books, now),
+        confirmed_at: ours(session.confirmed_at.unwrap_or(session.opened_at)),
     }
+}
+
+/// The limits as the server confirmed them, and what is promised on top.
+fn gauges(session: &Session, books: &Books, now: Date) -> [Gauge; 3] {
+    let (confirmed, left) = (session.confirmed.minor, session.left(&books.payments).minor);
+    let (uses, uses_left) = (i64::from(session.uses_confirmed), i64::from(session.uses_left(&books.payments)));
+    let lifetime = i64::from(session.lifetime_minutes) * 60;
+    let age = (books.server_time(now).millis() - session.opened_at.millis()) / 1000;
+    [
+        gauge(Limit::Amount, session.opened.minor - confirmed, confirmed - left, session.opened.minor),
+        gauge(Limit::Uses, i64::from(session.use_limit) - uses, uses - uses_left, session.use_limit.into()),
+        gauge(Limit::Time, age.clamp(0, lifetime), 0, lifetime),
+    ]
+}
+
+/// From so many per cent on, a gauge warns.
+const WARNS_AT: u8 = 80;
+
+fn gauge(limit: Limit, used: i64, promised: i64, of: i64) -> Gauge {
+    let reached = (used + promised).clamp(0, of);
+    // A limit of nothing is used up.
+    let percent = if of > 0 { i128::from(reached) * 100 / i128::from(of) } else { 100 };
+    let percent = u8::try_from(percent).unwrap_or(100);
+    Gauge { limit, used, promised, of, percent, warns: percent >= WARNS_AT }
 }
 
 /// The open wallet.
@@ -76,7 +103,23 @@ pub fn home(books: &Books, logs: &Logs, now: Date) -> Result<Home, WalletFault> 
         instruments: books.instruments.iter().map(|held| instrument_view(&held.record)).collect(),
         sessions,
         activity: activity(books, logs),
+        waiting: operations(books),
+        backed_up_at: None,
     })
+}
+
+/// What waits for an answer, oldest first. Questions of an issuer wait for the shopper.
+fn operations(books: &Books) -> Vec<WaitingView> {
+    let asks = |id: &str| find(&books.bindings, id).is_some_and(|held| held.record.challenge.is_some());
+    let entries = waiting(books).into_iter().filter(|entry| !asks(&entry.id));
+    let mut all: Vec<_> = entries.map(operation).collect();
+    all.sort_by_key(|waiting| waiting.since);
+    all
+}
+
+fn operation(entry: ActivityView) -> WaitingView {
+    let ActivityView { id, kind, at: since, amount, with, problem: heard, .. } = entry;
+    WaitingView { id, kind, since, amount, with, heard }
 }
 
 /// What happened and what waits, newest first.
@@ -204,6 +247,9 @@ pub fn receipt(log: &PaymentLog) -> ReceiptView {
         session: log.session.clone(),
         index: log.index.into(),
         historic_cipher: log.historic,
+        merchant_said: None,
+        refunded: None,
+        silent: false,
     }
 }
 
@@ -223,5 +269,8 @@ pub fn waiting_receipt(payment: &PendingPayment, books: &Books) -> ReceiptView {
         session: payment.session.clone(),
         index: payment.index.into(),
         historic_cipher: books.persona().is_ok_and(|persona| is_historic(persona.protocol)),
+        merchant_said: None,
+        refunded: None,
+        silent: false,
     }
 }

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::{AutocloseWaiting, NoticeView};
+
 /// An amount in minor units, with what is needed to draw it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MoneyView {
@@ -25,6 +27,12 @@ pub struct WalletState {
     pub persona: Option<String>,
     /// Requests that wait for the shopper, oldest first.
     pub approvals: Vec<String>,
+    /// What the shopper has not been shown yet, oldest first.
+    pub notices: Vec<NoticeView>,
+    /// When the wallet locks itself unless the shopper does something, milliseconds since 1970.
+    pub locks_at: Option<i64>,
+    /// In a new wallet: an autoclose that waits for its answer.
+    pub autoclose: Option<AutocloseWaiting>,
 }
 
 /// How far the wallet is.
@@ -61,6 +69,28 @@ pub struct Home {
     pub sessions: Vec<SessionView>,
     /// What happened, newest first, at most 200 entries.
     pub activity: Vec<ActivityView>,
+    /// What waits for an answer, oldest first: nothing of it has failed, and each is safe to ask again.
+    pub waiting: Vec<WaitingView>,
+    /// When the last backup file was made, milliseconds since 1970; nothing: there is none.
+    pub backed_up_at: Option<i64>,
+}
+
+/// An operation whose outcome is not known yet.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct WaitingView {
+    /// Names it for `retry`.
+    pub id: String,
+    /// What was asked for.
+    pub kind: ActivityKind,
+    /// Since when, milliseconds since 1970.
+    pub since: i64,
+    /// How much, signed as in [`ActivityView::amount`].
+    pub amount: Option<MoneyView>,
+    /// The merchant id of a payment.
+    pub with: Option<String>,
+    /// The problem code that was last heard of it, which settles nothing.
+    pub heard: Option<String>,
 }
 
 /// What a server says of itself.
@@ -153,6 +183,39 @@ pub struct SessionView {
     pub ends_at: i64,
     /// Whether it can still pay.
     pub state: SessionState,
+    /// Its three limits by the values that the server last confirmed: amount, uses, time, in this order.
+    pub gauges: [Gauge; 3],
+    /// When the server confirmed them (OS2, or the last CA4), milliseconds since 1970.
+    pub confirmed_at: i64,
+}
+
+/// How far one limit of a session is used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Gauge {
+    /// Which limit.
+    pub limit: Limit,
+    /// What is used, as the server confirmed it: minor units, payments, seconds. For the time: until now.
+    pub used: i64,
+    /// What is promised in payments that wait for an answer, in the same unit.
+    pub promised: i64,
+    /// The limit itself, in the same unit.
+    pub of: i64,
+    /// Used and promised, in whole per cent of the limit, 0 to 100.
+    pub percent: u8,
+    /// At 80 per cent and above.
+    pub warns: bool,
+}
+
+/// A limit of a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Limit {
+    /// How much it may spend.
+    Amount,
+    /// How often.
+    Uses,
+    /// How long.
+    Time,
 }
 
 /// Whether a session can still pay.
@@ -209,6 +272,10 @@ pub enum ActivityKind {
     Pay,
     /// CS1, or the end of a session by its limits.
     Close,
+    /// A merchant gave something back.
+    Refund,
+    /// New keys.
+    ChangeKey,
 }
 
 /// How an activity ended.
@@ -257,10 +324,36 @@ pub struct ApprovalView {
     pub from: Option<PaysFrom>,
     /// What a new session would take, if none fits.
     pub offer: Option<SessionOffer>,
+    /// The session that Pay opens first, by the shopper's rule, if none fits.
+    pub opens: Option<crate::OpeningRule>,
+    /// Where price and charge are of different currencies: the rate.
+    pub exchange: Option<ExchangeView>,
+    /// True if the merchant's words were cut, or cleared of characters that deceive.
+    pub note_changed: bool,
+    /// How many requests wait, this one included.
+    pub waiting: u32,
+    /// When the request is forgotten if nobody decides, milliseconds since 1970.
+    pub forgotten_at: i64,
+    /// What this site is paid without asking at present.
+    pub silent_limit: Option<MoneyView>,
     /// True when the vault has to be opened first.
     pub locked: bool,
     /// True when protocol 1.0 is used.
     pub historic_cipher: bool,
+}
+
+/// The rate of a payment between currencies, as the server told it when the session was opened.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct ExchangeView {
+    /// One unit of the price's currency ...
+    pub one: MoneyView,
+    /// ... costs so much of the session's, as a decimal: `0.6`. Charges are rounded up to the minor unit.
+    pub rate: String,
+    /// The session's currency, ISO 4217, lower case.
+    pub currency: String,
+    /// When the server told it, milliseconds since 1970.
+    pub told_at: i64,
 }
 
 /// The session that would pay.
@@ -333,4 +426,11 @@ pub struct ReceiptView {
     pub index: u32,
     /// True when protocol 1.0 was used.
     pub historic_cipher: bool,
+    /// What the merchant said against the server's word (a problem code, or `declined`). The server's word counts: it is
+    /// sealed, and the shopper can show it.
+    pub merchant_said: Option<String>,
+    /// What came back since, if anything.
+    pub refunded: Option<MoneyView>,
+    /// True if it was paid by a rule, without asking.
+    pub silent: bool,
 }

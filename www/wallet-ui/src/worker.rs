@@ -47,5 +47,5 @@ fn read<T: DeserializeOwned>(answer: JsValue) -> Option<Answer<T>> {
 }
 
 fn fault(code: &str, money: MoneyMoved) -> Fault {
-    Fault { code: code.to_owned(), detail: None, money }
+    Fault { code: code.to_owned(), detail: None, money, paid: None }
 }

@@ -73,5 +73,7 @@ fn kind(kind: ActivityKind) -> String {
         ActivityKind::Open => t("activity_open"),
         ActivityKind::Pay => t("activity_pay"),
         ActivityKind::Close => t("activity_close"),
+        ActivityKind::Refund => t("activity_refund"),
+        ActivityKind::ChangeKey => t("activity_change_key"),
     }
 }
