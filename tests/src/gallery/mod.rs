@@ -50,7 +50,7 @@ impl Scene {
     }
 
     fn failing<A: Action>(mut self, code: &str, money: MoneyMoved, detail: Option<&str>) -> Self {
-        let fault = Fault { code: code.to_owned(), detail: detail.map(str::to_owned), money };
+        let fault = Fault { code: code.to_owned(), detail: detail.map(str::to_owned), money, paid: None };
         self.answers.push((A::NAME, to_value(&Answer::<()>::Error(fault))));
         self
     }

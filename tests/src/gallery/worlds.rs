@@ -1,8 +1,8 @@
 //! Wallets to be looked at: a full one, and what differs from it.
 
 use wallet_messages::{
-    ActivityKind, ActivityState, ActivityView, AgreementView, ApprovalView, Home, InstrumentView, MoneyView, PaysFrom,
-    Phase, ReceiptView, ServerFacts, SessionOffer, SessionState, SessionView, WalletState,
+    ActivityKind, ActivityState, ActivityView, AgreementView, ApprovalView, Gauge, Home, InstrumentView, Limit,
+    MoneyView, PaysFrom, Phase, ReceiptView, ServerFacts, SessionOffer, SessionState, SessionView, WalletState,
 };
 
 const MINUTE: i64 = 60_000;
@@ -28,7 +28,7 @@ pub fn eur(minor: i64) -> MoneyView {
 /// A wallet that is `phase`.
 pub fn wallet(phase: Phase, home: Option<Home>) -> WalletState {
     let persona = (phase != Phase::New).then(|| "brianb-40".to_owned());
-    WalletState { phase, home, persona, approvals: Vec::new() }
+    WalletState { phase, home, persona, approvals: Vec::new(), notices: Vec::new(), locks_at: None, autoclose: None }
 }
 
 /// A wallet in which everything has happened.
@@ -55,6 +55,8 @@ pub fn empty() -> Home {
         instruments: Vec::new(),
         sessions: Vec::new(),
         activity: Vec::new(),
+        waiting: Vec::new(),
+        backed_up_at: None,
     }
 }
 
@@ -94,6 +96,8 @@ pub fn fresh_session() -> SessionView {
         opened_at: now - HOUR,
         ends_at: now + 23 * HOUR,
         state: SessionState::Open,
+        gauges: gauges([(4_250, 7_000), (1, 20), (3_600, 86_400)]),
+        confirmed_at: now - HOUR,
     }
 }
 
@@ -110,7 +114,15 @@ pub fn worn_session() -> SessionView {
         opened_at: now - 6 * DAY,
         ends_at: now + 40 * MINUTE,
         state: SessionState::Open,
+        gauges: gauges([(1_880, 2_000), (9, 10), (516_000, 518_400)]),
+        confirmed_at: now - HOUR,
     }
+}
+
+/// Amount, uses and seconds: so much of so much.
+fn gauges([amount, uses, time]: [(i64, i64); 3]) -> [Gauge; 3] {
+    [(Limit::Amount, amount), (Limit::Uses, uses), (Limit::Time, time)]
+        .map(|(limit, (used, of))| Gauge::new(limit, used, 0, of))
 }
 
 /// A session that is over.
@@ -126,6 +138,8 @@ pub fn ended_session(state: SessionState) -> SessionView {
         opened_at: now - 30 * DAY,
         ends_at: now - 29 * DAY,
         state,
+        gauges: gauges([(5_000, 5_000), (5, 5), (86_400, 86_400)]),
+        confirmed_at: now - 29 * DAY,
     }
 }
 
@@ -201,6 +215,12 @@ pub fn request() -> ApprovalView {
         charge: None,
         from: Some(pays_from()),
         offer: None,
+        opens: None,
+        exchange: None,
+        note_changed: false,
+        waiting: 1,
+        forgotten_at: now() + 15 * MINUTE,
+        silent_limit: None,
         locked: false,
         historic_cipher: false,
     }
@@ -238,5 +258,8 @@ pub fn receipt(state: ActivityState, problem: Option<&str>) -> ReceiptView {
         session: "AAAA/+8BAgM=".into(),
         index: 1,
         historic_cipher: false,
+        merchant_said: None,
+        refunded: None,
+        silent: false,
     }
 }

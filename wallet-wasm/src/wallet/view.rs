@@ -67,21 +67,10 @@ fn gauges(session: &Session, books: &Books, now: Date) -> [Gauge; 3] {
     let lifetime = i64::from(session.lifetime_minutes) * 60;
     let age = (books.server_time(now).millis() - session.opened_at.millis()) / 1000;
     [
-        gauge(Limit::Amount, session.opened.minor - confirmed, confirmed - left, session.opened.minor),
-        gauge(Limit::Uses, i64::from(session.use_limit) - uses, uses - uses_left, session.use_limit.into()),
-        gauge(Limit::Time, age.clamp(0, lifetime), 0, lifetime),
+        Gauge::new(Limit::Amount, session.opened.minor - confirmed, confirmed - left, session.opened.minor),
+        Gauge::new(Limit::Uses, i64::from(session.use_limit) - uses, uses - uses_left, session.use_limit.into()),
+        Gauge::new(Limit::Time, age.clamp(0, lifetime), 0, lifetime),
     ]
-}
-
-/// From so many per cent on, a gauge warns.
-const WARNS_AT: u8 = 80;
-
-fn gauge(limit: Limit, used: i64, promised: i64, of: i64) -> Gauge {
-    let reached = (used + promised).clamp(0, of);
-    // A limit of nothing is used up.
-    let percent = if of > 0 { i128::from(reached) * 100 / i128::from(of) } else { 100 };
-    let percent = u8::try_from(percent).unwrap_or(100);
-    Gauge { limit, used, promised, of, percent, warns: percent >= WARNS_AT }
 }
 
 /// The open wallet.

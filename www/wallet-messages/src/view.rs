@@ -206,6 +206,20 @@ pub struct Gauge {
     pub warns: bool,
 }
 
+impl Gauge {
+    /// From so many per cent on, a gauge warns.
+    pub const WARNS_AT: u8 = 80;
+
+    /// How far a limit is used, by what is used and what is promised of it.
+    pub fn new(limit: Limit, used: i64, promised: i64, of: i64) -> Self {
+        let reached = i128::from(used + promised).clamp(0, of.into());
+        // A limit of nothing is used up.
+        let percent = if of > 0 { reached * 100 / i128::from(of) } else { 100 };
+        let percent = u8::try_from(percent).unwrap_or(100);
+        Self { limit, used, promised, of, percent, warns: percent >= Self::WARNS_AT }
+    }
+}
+
 /// A limit of a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
