@@ -79,7 +79,7 @@
     p, a { margin: .6em 0 0; font: .9375rem/1.45 var(--pay-cash-font, system-ui, sans-serif); color: inherit; max-width: 42ch }
     p:empty { display: none }
     a { display: inline-block; padding: .6em 0; min-height: 24px }
-    img { display: block; width: 11rem; max-width: 100%; margin-top: .6em; padding: .5rem; background: #fff; border-radius: .5rem }
+    img { display: block; width: 11rem; max-width: 100%; margin-top: .6em; background: #fff; border-radius: .5rem }
     @media (prefers-color-scheme: dark) { :host(:not([theme="light"])) { ${DARK} } }
     :host([theme="dark"]) { ${DARK} }
     @media (prefers-reduced-motion: reduce) { button, [aria-busy="true"] svg { transition: none; animation: none } }
@@ -97,9 +97,8 @@
   /** Loads what checks offers. Under a policy that forbids wasm it stays away, and the wallet alone checks.
    * @type {Promise<{ checkOffer(text: string, origin: string): string } | null> | undefined} */
   let checker;
-  const loadChecker = () => (checker ??= import(base + "merchant_widget.js")
-    .then(async (module) => (await module.default(), module))
-    .catch(() => null));
+  const loadChecker = () => (checker ??= script?.dataset.check === "off" ? Promise.resolve(null)
+    : import(base + "merchant_widget.js").then(async (module) => (await module.default(), module)).catch(() => null));
 
   /** A fault with a stable code. */
   class Fault extends Error {
@@ -113,13 +112,18 @@
    * @param {string} text @param {string} label */
   const field = (text, label) => new RegExp(`^${label}: (.*)$`, "m").exec(text)?.[1]?.trim() ?? "";
 
+  /** Whether an address is of this page's origin. @param {string} url */
+  const isOurs = (url) => URL.canParse(url) && new URL(url).origin === location.origin;
+
   /** @param {string} text @returns {Promise<Offer>} */
   async function readOffer(text) {
     if (!text || text.length > MAX_OFFER) throw new Fault("form", "the offer is empty or too large");
     const check = await loadChecker();
     if (!check) {
-      return { merchant: field(text, "merchant-id"), order: field(text, "merchant-order-id"), amount: field(text, "merchant-amount"),
+      const offer = { merchant: field(text, "merchant-id"), order: field(text, "merchant-order-id"), amount: field(text, "merchant-amount"),
         payTo: field(text, "url-pay-to"), success: field(text, "url-success"), failure: field(text, "url-failure"), cancel: field(text, "url-cancel") };
+      if ([offer.payTo, offer.success, offer.failure, offer.cancel].every(isOurs)) return offer;
+      throw new Fault("origin", `the offer's addresses are not all of ${location.origin}`);
     }
     const answer = JSON.parse(check.checkOffer(text, location.origin));
     if (answer.error) throw new Fault(answer.error.code, answer.error.detail);
@@ -225,8 +229,8 @@
     channel.post("discover");
     const text = await fetchOffer(wish, channel.signal);
     const offer = await readOffer(text);
-    checkPrice(offer, wish);
     tell("offer", offer);
+    checkPrice(offer, wish);
     const wallet = (await announced)?.wallet;
     if (!wallet) throw new Fault("nowallet");
     channel.signal.throwIfAborted();
@@ -454,7 +458,7 @@
 
     /** @param {boolean} go @param {string} [url] */
     #follow(go, url) {
-      if (go && url && new URL(url, location.href).origin === location.origin) location.assign(url);
+      if (go && url && isOurs(url)) location.assign(url);
     }
   }
 

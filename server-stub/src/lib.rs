@@ -14,7 +14,9 @@
 //! | [`bank`] | the issuers of instruments |
 //! | [`keys`], [`vault`] | the server's secrets |
 //! | [`till`] | the merchant computer 300 as a process |
+//! | [`hosted`] | the payment page of an order |
 //! | [`shop`] | the demo shop |
+//! | [`texts`] | what people read on the pages of till and shop |
 //! | [`demo`] | server, till and shop on loopback |
 
 pub mod audit;
@@ -22,6 +24,7 @@ pub mod bank;
 pub mod cli;
 pub mod demo;
 pub mod door;
+pub mod hosted;
 pub mod http;
 pub mod keys;
 pub mod log;
@@ -31,5 +34,6 @@ pub mod server;
 pub mod settings;
 pub mod shop;
 pub mod store;
+pub mod texts;
 pub mod till;
 pub mod vault;

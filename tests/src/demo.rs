@@ -25,9 +25,17 @@ impl Demo {
     /// # Errors
     /// It is not built, or does not start.
     pub fn start(folder: &Path) -> Result<Self> {
+        Self::start_with(folder, &browser::shop()?)
+    }
+
+    /// Starts the demo with a shop that serves the files of another folder beside its pages.
+    ///
+    /// # Errors
+    /// It is not built, or does not start.
+    pub fn start_with(folder: &Path, assets: &Path) -> Result<Self> {
         let mut command = Command::new(browser::server_stub()?);
         command.args(["demo", "--server-port", "0", "--till-port", "0", "--shop-port", "0"]);
-        command.arg("--shop-dir").arg(browser::shop()?).arg("--data-dir").arg(folder);
+        command.arg("--shop-dir").arg(assets).arg("--data-dir").arg(folder);
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().context("server-stub demo")?;
         let mut lines = BufReader::new(child.stdout.take().context("the pipe was asked for")?);
         // Made before anything can fail, so that the child ends in any case.

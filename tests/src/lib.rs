@@ -5,3 +5,4 @@ pub mod demo;
 pub mod gallery;
 pub mod screens;
 pub mod town;
+pub mod widget;

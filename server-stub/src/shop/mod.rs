@@ -6,7 +6,6 @@
 //! Invariant: the till's API key stays here; the page sees the order id and the signed offer, nothing else.
 
 mod page;
-mod text;
 mod till;
 
 use std::collections::{HashMap, VecDeque};
@@ -15,15 +14,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::{DefaultBodyLimit, Path, State};
+use axum::extract::{DefaultBodyLimit, Path, RawQuery, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use tower_http::services::ServeDir;
 use tower_http::set_header::SetResponseHeaderLayer;
 
-use page::{Ending, Page};
-use text::Texts;
+use crate::texts::Texts;
+use page::{Ending, Page, Script};
 use till::{NewOrder, Till};
 
 /// Nothing but what the shop serves itself; wasm is what the widget checks offers with.
@@ -52,6 +51,7 @@ struct Shop {
     origin: Arc<str>,
     till: Till,
     orders: Arc<Mutex<Orders>>,
+    script: Option<Arc<Script>>,
 }
 
 /// Which order belongs to which visit: the pages after a payment are addressed by the shop's own reference, since the
@@ -77,7 +77,8 @@ impl Orders {
 /// The shop's routes.
 pub fn router(config: Config) -> Router {
     let Config { origin, till, api_key, assets } = config;
-    let shop = Shop { origin: origin.into(), till: Till::new(&till, &api_key), orders: Arc::default() };
+    let script = Script::of(&assets).map(Arc::new);
+    let shop = Shop { origin: origin.into(), till: Till::new(&till, &api_key), orders: Arc::default(), script };
     Router::new()
         .route("/", get(product))
         .route("/checkout", post(order))
@@ -87,8 +88,8 @@ pub fn router(config: Config) -> Router {
         .route("/cancelled/{reference}", get(|shop, path, headers| ended(shop, path, headers, Ending::Cancel)))
         .route("/orders/{id}/payment-request", get(offer))
         .route("/orders/{id}/status", get(status))
-        .route("/orders/{id}/pay", post(pay))
-        .fallback_service(ServeDir::new(assets).not_found_service(get(missing)))
+        .route("/orders/{id}/pay", post(pay).get(pay_page))
+        .fallback_service(ServeDir::new(assets).not_found_service(get(missing).with_state(shop.clone())))
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .layer(set("content-security-policy", POLICY))
         .layer(set("x-content-type-options", "nosniff"))
@@ -100,12 +101,12 @@ fn set(name: &'static str, value: &'static str) -> SetResponseHeaderLayer<Header
     SetResponseHeaderLayer::overriding(HeaderName::from_static(name), HeaderValue::from_static(value))
 }
 
-async fn product(headers: HeaderMap) -> Response {
-    Page::of(Texts::for_reader(&headers)).product()
+async fn product(State(shop): State<Shop>, headers: HeaderMap) -> Response {
+    shop.page(&headers).product()
 }
 
-async fn missing(headers: HeaderMap) -> Response {
-    (StatusCode::NOT_FOUND, Page::of(Texts::for_reader(&headers)).missing()).into_response()
+async fn missing(State(shop): State<Shop>, headers: HeaderMap) -> Response {
+    (StatusCode::NOT_FOUND, shop.page(&headers).missing()).into_response()
 }
 
 /// Makes the order at the till and shows its checkout.
@@ -128,12 +129,16 @@ async fn order(State(shop): State<Shop>, headers: HeaderMap) -> Response {
         }
         Err(fault) => {
             tracing::warn!(%fault, "the till did not take an order");
-            (StatusCode::BAD_GATEWAY, Page::of(Texts::for_reader(&headers)).trouble()).into_response()
+            (StatusCode::BAD_GATEWAY, shop.page(&headers).trouble()).into_response()
         }
     }
 }
 
 impl Shop {
+    fn page(&self, headers: &HeaderMap) -> Page<'_> {
+        Page::of(Texts::for_reader(headers), self.script.as_deref())
+    }
+
     fn order_of(&self, reference: &str) -> Option<String> {
         self.orders.lock().unwrap_or_else(PoisonError::into_inner).by_reference.get(reference).cloned()
     }
@@ -141,8 +146,8 @@ impl Shop {
 
 async fn checkout(State(shop): State<Shop>, Path(reference): Path<String>, headers: HeaderMap) -> Response {
     match shop.order_of(&reference) {
-        Some(order) => Page::of(Texts::for_reader(&headers)).checkout(&order),
-        None => missing(headers).await,
+        Some(order) => shop.page(&headers).checkout(&order),
+        None => missing(State(shop), headers).await,
     }
 }
 
@@ -153,9 +158,9 @@ async fn ended(
     headers: HeaderMap,
     ending: Ending,
 ) -> Response {
-    let Some(order) = shop.order_of(&reference) else { return missing(headers).await };
+    let Some(order) = shop.order_of(&reference) else { return missing(State(shop), headers).await };
     let status = shop.till.status(&order).await.unwrap_or_else(|_| "unknown".to_owned());
-    Page::of(Texts::for_reader(&headers)).ended(&reference, &order, &status, ending)
+    shop.page(&headers).ended(&reference, &order, &status, ending)
 }
 
 async fn offer(State(shop): State<Shop>, Path(id): Path<String>) -> Response {
@@ -164,6 +169,10 @@ async fn offer(State(shop): State<Shop>, Path(id): Path<String>) -> Response {
 
 async fn status(State(shop): State<Shop>, Path(id): Path<String>) -> Response {
     shop.till.pass_get(&id, "status").await
+}
+
+async fn pay_page(State(shop): State<Shop>, Path(id): Path<String>, query: RawQuery, headers: HeaderMap) -> Response {
+    shop.till.pass_page(&id, query.0.as_deref(), headers.get(header::ACCEPT_LANGUAGE)).await
 }
 
 async fn pay(State(shop): State<Shop>, Path(id): Path<String>, headers: HeaderMap, body: Bytes) -> Response {

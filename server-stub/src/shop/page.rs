@@ -1,15 +1,19 @@
 //! The shop's pages.
 
+use std::path::Path;
+
 use axum::response::{IntoResponse, Response};
 use maud::{DOCTYPE, Markup, html};
+use protocol::money::Money;
+use protocol::value::{Reading, Value as _};
+use serde::Deserialize;
 
-use super::text::Texts;
+use crate::texts::Texts;
 
 /// What is asked at the till: the price of the shoes and their shipping.
 pub const TOTAL: &str = "usd 42.50";
-const SHOES: &str = "37.50";
-const SHIPPING: &str = "5.00";
-const SUM: &str = "42.50";
+const SHOES: &str = "usd 37.50";
+const SHIPPING: &str = "usd 5.00";
 
 /// The merchant's words in the offer, as in the seed's sample transaction.
 pub const NOTE: &str = "ACME Products\n\nPurchase of 1 pair \"Rocket Shoes\" at $37.50 ea.\nShipping and handling $5.00\n\n\
@@ -26,34 +30,67 @@ pub enum Ending {
     Cancel,
 }
 
-/// Pages in one language.
-pub struct Page(Texts);
+/// The widget's script as the build names it, with its hash.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Script {
+    file: String,
+    integrity: String,
+}
 
-impl Page {
-    /// Pages in the language of `texts`.
-    pub fn of(texts: Texts) -> Self {
-        Self(texts)
+impl Script {
+    /// Reads the build's card in the folder of assets; nothing where the widget was laid there by hand.
+    pub fn of(assets: &Path) -> Option<Self> {
+        serde_json::from_slice(&std::fs::read(assets.join("pay-cash.json")).ok()?).ok()
+    }
+}
+
+/// Pages in one language.
+pub struct Page<'a> {
+    texts: Texts,
+    script: Option<&'a Script>,
+}
+
+impl<'a> Page<'a> {
+    /// Pages in the language of `texts`, with `script` where they have the button.
+    pub fn of(texts: Texts, script: Option<&'a Script>) -> Self {
+        Self { texts, script }
     }
 
     fn text(&self, key: &str) -> &'static str {
-        self.0.get(key)
+        self.texts.get(key)
+    }
+
+    fn money(&self, text: &str) -> String {
+        Money::parse(text, Reading::STRICT).map_or_else(String::new, |money| self.texts.money(money))
+    }
+
+    /// The one script tag.
+    fn widget(&self) -> Markup {
+        html! {
+            @match self.script {
+                Some(Script { file, integrity }) => {
+                    script async src={ "/" (file) } integrity=(integrity) crossorigin="anonymous" {}
+                }
+                None => script async src="/pay-cash.js" {},
+            }
+        }
     }
 
     fn frame(&self, title: &str, script: bool, body: &Markup) -> Response {
         html! {
             (DOCTYPE)
-            html lang=(self.0.language) {
+            html lang=(self.texts.language) {
                 head {
                     meta charset="utf-8";
                     meta name="viewport" content="width=device-width, initial-scale=1";
                     title { (title) " · " (self.text("shop")) }
                     link rel="stylesheet" href="/shop.css";
                     link rel="icon" href="/rocket-shoes.svg" type="image/svg+xml";
-                    @if script { script async src="/pay-cash.js" {} }
+                    @if script { (self.widget()) }
                 }
                 body {
                     a class="skip" href="#main" { (self.text("skip")) }
-                    header { a href="/" { (self.text("shop")) } }
+                    header { a href="/" { (self.text("shop")) } span class="soft" { (self.text("sandbox")) } }
                     main id="main" { (body) }
                 }
             }
@@ -70,7 +107,7 @@ impl Page {
                     h1 { (self.text("title")) }
                     p class="tagline" { (self.text("tagline")) }
                     p { (self.text("description")) }
-                    p class="price" { (self.0.dollars(SHOES)) " " small { (self.text("each")) } }
+                    p class="price" { (self.money(SHOES)) " " small { (self.text("each")) } }
                     form method="post" action="/checkout" {
                         button class="button" data-testid="buy" { (self.text("buy")) }
                     }
@@ -88,17 +125,19 @@ impl Page {
                 section class="card" aria-labelledby="summary" {
                     h2 id="summary" { (self.text("summary")) }
                     dl {
-                        dt { (self.text("item")) } dd { (self.0.dollars(SHOES)) }
-                        dt { (self.text("shipping")) } dd { (self.0.dollars(SHIPPING)) }
+                        dt { (self.text("item")) } dd { (self.money(SHOES)) }
+                        dt { (self.text("shipping")) } dd { (self.money(SHIPPING)) }
                         dt class="total" { (self.text("total")) }
-                        dd class="total" data-testid="total" { (self.0.dollars(SUM)) }
+                        dd class="total" data-testid="total" { (self.money(TOTAL)) }
                     }
                 }
                 section class="card" aria-labelledby="pay" {
                     h2 id="pay" { (self.text("pay")) }
                     p class="soft" { (self.text("pay-text")) }
-                    pay-cash-button data-testid="pay-cash" request-src={ "/orders/" (order) "/payment-request" } {
+                    pay-cash-button data-testid="pay-cash" request-src={ "/orders/" (order) "/payment-request" }
+                        amount="42.50" currency="USD" size-mode="fill" fallback="qr" {
                         p { (self.text("fallback")) }
+                        p { a href={ "/orders/" (order) "/pay" } { (self.text("fallback-link")) } }
                     }
                     p class="soft" { (self.text("order")) ": " code data-testid="order-id" { (order) } }
                 }
@@ -124,13 +163,13 @@ impl Page {
         let body = html! {
             h1 { (self.text(key)) }
             p { (self.text(&format!("{key}-text"))) }
-            dl class="card" {
+            dl class="card ended" {
                 dt { (self.text("order")) } dd { code { (order) } }
                 dt { (self.text("status")) }
                 dd data-testid="status" data-status=(known) class=[(known == "paid").then_some("paid")] {
                     (self.text(&format!("status-{known}")))
                 }
-                dt class="total" { (self.text("total")) } dd class="total" { (self.0.dollars(SUM)) }
+                dt class="total" { (self.text("total")) } dd class="total" { (self.money(TOTAL)) }
             }
             p {
                 @if offered { a href={ "/checkout/" (reference) } { (self.text("again")) } " · " }

@@ -4,6 +4,7 @@
 //! | --- | --- | --- |
 //! | shop | `POST /orders`, `GET /orders/{id}`, `POST /orders/{id}/cancel` | with the API key; never from a browser |
 //! | page | `GET /orders/{id}/payment-request`, `GET /orders/{id}/status` | any origin; an order's id is not guessable |
+//! | browser | `GET /orders/{id}/pay` | the hosted payment page |
 //! | wallet | `POST /orders/{id}/pay` | any origin; CA1 -> CA4 or `error` |
 //! | operator | `GET /healthz` | |
 
@@ -12,8 +13,8 @@ use std::time::Duration;
 
 use axum::body::Bytes;
 use axum::extract::rejection::{BytesRejection, JsonRejection};
-use axum::extract::{DefaultBodyLimit, FromRequestParts, Path, State};
-use axum::http::{HeaderValue, Method, StatusCode, header, request::Parts};
+use axum::extract::{DefaultBodyLimit, FromRequestParts, Path, RawQuery, State};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header, request::Parts};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
@@ -34,6 +35,7 @@ use super::api_key;
 use super::collector::Incoming;
 use super::order_form::OrderForm;
 use super::problem::{Kind, Problem};
+use crate::hosted;
 
 /// An order as a shop writes it: a note of 2,000 characters and three addresses fit several times.
 const MAX_ORDER_BYTES: usize = 64 * 1024;
@@ -60,7 +62,7 @@ pub fn public(till: Arc<Till>) -> Router {
     let routes = Router::new()
         .route("/orders/{id}/payment-request", get(payment_request))
         .route("/orders/{id}/status", get(status))
-        .route("/orders/{id}/pay", post(pay))
+        .route("/orders/{id}/pay", post(pay).get(pay_page))
         .layer(DefaultBodyLimit::max(MAX_MESSAGE_BYTES))
         .layer(cors);
     finished(routes.with_state(till))
@@ -171,6 +173,20 @@ async fn status(State(till): State<Arc<Till>>, Path(id): Path<String>) -> Result
     let order = find(&till, &id).await?;
     let status = order.status(till.desk.clock.now());
     Ok(Json(json!({ "order-id": order.id.as_str(), "status": status.as_str() })))
+}
+
+/// The hosted payment page; what is not there is said to a person.
+async fn pay_page(
+    State(till): State<Arc<Till>>,
+    Path(id): Path<String>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let order = match OrderId::of(&id) {
+        Some(id) => till.desk.store.order(&id).await?,
+        None => None,
+    };
+    Ok(hosted::answer(order.as_ref(), till.desk.clock.now(), query.as_deref(), &headers))
 }
 
 /// CA1 -> CA4 or `error` (steps 1709 to 1726).

@@ -67,12 +67,25 @@ impl Browser {
     ///
     /// If the extension is not built, or Chromium or its driver do not start.
     pub async fn start_in(language: &str, profile: &Path) -> Result<Self> {
+        Self::launch(language, profile, true).await
+    }
+
+    /// Starts Chromium in English without any extension, as of a shopper who has no wallet.
+    ///
+    /// # Errors
+    ///
+    /// If Chromium or its driver do not start.
+    pub async fn start_without_wallet(profile: &Path) -> Result<Self> {
+        Self::launch("en", profile, false).await
+    }
+
+    async fn launch(language: &str, profile: &Path, wallet: bool) -> Result<Self> {
         let folder = built::extension()?;
         let extension = ExtensionId::of(&folder)?;
         fs::create_dir_all(profile)?;
         let console = profile.join("console.log");
         let process = ChromeDriver::start(language)?;
-        let capabilities = capabilities(profile, &folder, &console)?;
+        let capabilities = capabilities(profile, wallet.then_some(&*folder), &console)?;
         let driver = WebDriver::new(process.url(), capabilities).await.context("Chromium does not start")?;
         Ok(Self { _process: process, driver, extension, console })
     }
@@ -133,7 +146,7 @@ impl Drop for Browser {
     }
 }
 
-fn capabilities(profile: &Path, extension: &Path, console: &Path) -> Result<ChromeCapabilities> {
+fn capabilities(profile: &Path, extension: Option<&Path>, console: &Path) -> Result<ChromeCapabilities> {
     let mut capabilities = DesiredCapabilities::chrome();
     for argument in QUIET.iter().chain(&[WINDOW, "--enable-logging"]) {
         capabilities.add_arg(argument)?;
@@ -145,8 +158,10 @@ fn capabilities(profile: &Path, extension: &Path, console: &Path) -> Result<Chro
     capabilities.add_arg("--no-sandbox")?;
     capabilities.add_arg(&format!("--log-file={}", console.display()))?;
     capabilities.add_arg(&format!("--user-data-dir={}", profile.display()))?;
-    capabilities.add_arg(&format!("--disable-extensions-except={}", extension.display()))?;
-    capabilities.add_arg(&format!("--load-extension={}", extension.display()))?;
+    if let Some(extension) = extension {
+        capabilities.add_arg(&format!("--disable-extensions-except={}", extension.display()))?;
+        capabilities.add_arg(&format!("--load-extension={}", extension.display()))?;
+    }
     // Otherwise the extension's own windows, such as that for approvals, are no windows to the driver.
     capabilities.add_experimental_option("enableExtensionTargets", true)?;
     Ok(capabilities)
