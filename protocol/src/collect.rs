@@ -29,7 +29,7 @@ use crate::outcome::Problem;
 use crate::pairs::Pairs;
 use crate::secret::{SessionSecrets, same};
 use crate::suite::{CryptoFault, Item, KeyInput, Protocol, SessionMessage};
-use crate::template::{Record, hashed_items};
+use crate::template::{Label, Record, push_hashed};
 use crate::value::{Index, Reading, Token, Value, Version1, from_base64, to_base64};
 
 const AUTH_CODE: &str = "auth-code";
@@ -159,10 +159,11 @@ fn customer_label(n: usize) -> String {
 
 /// What the auth-code of CA2 covers: transparent type, session and index, then the merchant part.
 fn collection_items<'a>(transparent: &'a Pairs, contents: &'a Pairs, payments: usize) -> Vec<Item<'a>> {
-    let mut items = hashed_items(BatchHead::FIELDS, transparent, "");
-    items.extend(hashed_items(CollectionHead::FIELDS, contents, ""));
+    let mut items = Vec::with_capacity(BatchHead::FIELDS.len() + contents.len());
+    push_hashed(BatchHead::FIELDS, transparent, "", &mut items);
+    push_hashed(CollectionHead::FIELDS, contents, "", &mut items);
     for n in 0..payments {
-        items.extend(hashed_items(Collected::FIELDS, contents, &suffix(n)));
+        push_hashed(Collected::FIELDS, contents, &suffix(n), &mut items);
     }
     items
 }
@@ -190,8 +191,12 @@ impl Collection {
         expect("type", COLLECTION_TYPE, head.kind.as_str())?;
         let merchant_opaque = opaque(&pairs, MERCHANT_OPAQUE)?;
         let mut customer_opaques = Vec::new();
-        while pairs.get(&customer_label(customer_opaques.len())).is_some() {
-            customer_opaques.push(opaque(&pairs, &customer_label(customer_opaques.len()))?);
+        loop {
+            let label = customer_label(customer_opaques.len());
+            if pairs.get(&label).is_none() {
+                break;
+            }
+            customer_opaques.push(opaque(&pairs, &label)?);
         }
         if !(1..=MAX_PAYMENTS).contains(&customer_opaques.len()) {
             return Err(FormFault::TooLong { what: "number of payments", limit: MAX_PAYMENTS });
@@ -271,17 +276,19 @@ impl OpenCollection {
     /// What the payer's auth-code covers, put back under the names that CA1 uses.
     fn payer_items<'a>(&'a self, n: usize, body: &'a Pairs) -> Vec<Item<'a>> {
         let end = suffix(n);
+        let said = |label: &str| self.contents.get(Label::of(label, &end).as_str());
         let value = |label: &'static str| -> Option<&'a str> {
             match label {
-                "payee-currency" => self.contents.get(&format!("merchant-amount{end}"))?.split([' ', '\t']).next(),
-                "session-id" | "index" => self.contents.get(&format!("payer-{label}{end}")),
-                _ => self.contents.get(&format!("{label}{end}")),
+                "payee-currency" => said("merchant-amount")?.split([' ', '\t']).next(),
+                "session-id" => said("payer-session-id"),
+                "index" => said("payer-index"),
+                _ => said(label),
             }
         };
         let hashed = Payment::FIELDS.iter().filter(|field| field.hashed);
-        let mut items: Vec<Item<'a>> =
-            hashed.filter_map(|field| Some((field.label.into(), value(field.label)?))).collect();
-        items.extend(hashed_items(PaymentBody::FIELDS, body, ""));
+        let mut items: Vec<Item<'a>> = Vec::with_capacity(Payment::FIELDS.len() + PaymentBody::FIELDS.len());
+        items.extend(hashed.filter_map(|field| Some((field.label, value(field.label)?))));
+        push_hashed(PaymentBody::FIELDS, body, "", &mut items);
         items
     }
 }

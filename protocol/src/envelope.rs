@@ -47,7 +47,8 @@ impl Envelope {
         let header = format!("{HEADER_START}{}{HEADER_END}", self.protocol.number());
         let body = self.pairs.to_text();
         let sum = checksum(self.protocol, &header, &body);
-        format!("{header}\n{body}{TRAILER_START}{sum}{HEADER_END}\n")
+        let parts = [header.as_str(), "\n", &body, TRAILER_START, &sum, HEADER_END, "\n"];
+        parts.concat()
     }
 
     /// The protocol number of a message whose header can be read, whatever follows it.
@@ -87,11 +88,7 @@ fn read_header(line: &str) -> Result<Protocol, FormFault> {
 
 /// Cuts the rest of a message into its body and the checksum in its trailer.
 fn split_trailer(rest: &str) -> Result<(&str, &str), FormFault> {
-    let start = if rest.starts_with(TRAILER_START) {
-        0
-    } else {
-        rest.find(&format!("\n{TRAILER_START}")).ok_or(FormFault::NoTrailer)? + 1
-    };
+    let start = if rest.starts_with(TRAILER_START) { 0 } else { find_trailer(rest).ok_or(FormFault::NoTrailer)? };
     let (body, trailer) = rest.split_at(start);
     let (line, after) = trailer.split_once('\n').unwrap_or((trailer, ""));
     if !after.trim_matches([' ', '\t', '\r', '\n']).is_empty() {
@@ -102,9 +99,25 @@ fn split_trailer(rest: &str) -> Result<(&str, &str), FormFault> {
     sum.map(|sum| (body, sum)).ok_or(FormFault::NoTrailer)
 }
 
+/// Where the first line begins that is a trailer. Its first character is rare in a body, so it is looked for by that.
+fn find_trailer(rest: &str) -> Option<usize> {
+    let dollars = rest.match_indices('$').map(|(at, _)| at);
+    let mut starts = dollars.filter(|at| *at > 0 && rest.as_bytes()[at - 1] == b'\n');
+    starts.find(|at| rest[*at..].starts_with(TRAILER_START))
+}
+
 /// H over header and body without the bytes that gateways change.
 fn checksum(protocol: Protocol, header: &str, body: &str) -> String {
     let printable = |b: &u8| *b > 0x20 && *b != 0x7F;
-    let stripped: Vec<u8> = header.bytes().chain(body.bytes()).filter(printable).collect();
+    let mut stripped = Vec::with_capacity(header.len() + body.len());
+    for line in std::iter::once(header).chain(body.split('\n')).map(str::as_bytes) {
+        // Most lines are a blank and base64.
+        let line = line.strip_prefix(b" ").unwrap_or(line);
+        if line.iter().fold(true, |all, b| all & printable(b)) {
+            stripped.extend_from_slice(line);
+        } else {
+            stripped.extend(line.iter().filter(|b| printable(b)));
+        }
+    }
     to_base64(&protocol.suite().digest(&stripped))
 }

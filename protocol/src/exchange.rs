@@ -74,8 +74,8 @@ fn typed<M: Record>(kind: &str, body: &M) -> Pairs {
 fn signed_items<'a, M: Request>(transparent: &'a Pairs, opaque: &'a Pairs) -> Vec<Item<'a>> {
     let mut items = hashed_items(RequestHead::FIELDS, transparent, "");
     let category = transparent.get("service-category").filter(|_| M::SIGNS_CATEGORY);
-    items.extend(category.map(|value| ("service-category".into(), value)));
-    items.extend(opaque.get(TYPE).map(|value| (TYPE.into(), value)));
+    items.extend(category.map(|value| ("service-category", value)));
+    items.extend(opaque.get(TYPE).map(|value| (TYPE, value)));
     items.extend(hashed_items(M::FIELDS, opaque, ""));
     items.sort_by(|(left, _), (right, _)| left.as_bytes().cmp(right.as_bytes()));
     items

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::atomic::{AtomicU8, Ordering};
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -14,13 +15,18 @@ use crate::value::{Reading, Value};
 #[serde(try_from = "String", into = "String")]
 pub struct Currency([u8; 3]);
 
+/// What is known of each possible code so far: 0 nothing, 1 that it is no currency, else its decimals and 2. A look into
+/// the list of ISO 4217 costs more than all else about an amount, and a batch of payments has a thousand of them.
+static KNOWN: [AtomicU8; 26 * 26 * 26] = [const { AtomicU8::new(0) }; 26 * 26 * 26];
+
 impl Currency {
     /// The currency of a code such as `usd`; lower case only.
     pub fn of(code: &str) -> Option<Self> {
         let bytes: [u8; 3] = code.as_bytes().try_into().ok()?;
-        let lower = bytes.iter().all(u8::is_ascii_lowercase);
-        let listed = iso_currency::Currency::from_code(&code.to_ascii_uppercase())?;
-        (lower && listed.exponent().is_some()).then_some(Self(bytes))
+        if !bytes.iter().all(u8::is_ascii_lowercase) {
+            return None;
+        }
+        Self(bytes).decimals().map(|_| Self(bytes))
     }
 
     /// The code in lower case.
@@ -30,9 +36,26 @@ impl Currency {
 
     /// How many decimals the currency has: 2 for `usd`, 0 for `jpy`, 3 for `kwd`.
     pub fn digits(self) -> u8 {
-        let listed = iso_currency::Currency::from_code(&self.code().to_ascii_uppercase());
-        let exponent = listed.and_then(iso_currency::Currency::exponent).unwrap_or_default();
-        u8::try_from(exponent).expect("invariant: ISO 4217 knows at most four decimals")
+        self.decimals().unwrap_or_default()
+    }
+
+    /// The decimals of three lower-case letters, if they are a currency with decimals.
+    fn decimals(self) -> Option<u8> {
+        let place = self.0.iter().fold(0, |place, letter| place * 26 + usize::from(letter - b'a'));
+        let known = match KNOWN[place].load(Ordering::Relaxed) {
+            0 => {
+                let listed = iso_currency::Currency::from_code(&self.code().to_ascii_uppercase());
+                let exponent = listed.and_then(iso_currency::Currency::exponent);
+                let known = exponent.map_or(1, |exponent| {
+                    2 + u8::try_from(exponent).expect("invariant: ISO 4217 knows at most four decimals")
+                });
+                // Whoever comes at the same time finds the same.
+                KNOWN[place].store(known, Ordering::Relaxed);
+                known
+            }
+            known => known,
+        };
+        known.checked_sub(2)
     }
 }
 
@@ -73,6 +96,9 @@ impl Value for Currency {
         Cow::Borrowed(self.code())
     }
 }
+
+/// Room for nearly every amount as text.
+const DECIMAL_CHARS: usize = 16;
 
 /// An amount in minor units of its currency; its size is at most [`Money::MAX_MINOR`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -140,11 +166,29 @@ impl Money {
 
     /// The decimal without its currency: `42.50`.
     pub fn decimal(self) -> String {
+        let mut text = String::with_capacity(DECIMAL_CHARS);
+        self.write_decimal(&mut text);
+        text
+    }
+
+    fn write_decimal(self, out: &mut String) {
         let digits = usize::from(self.currency.digits());
-        let sign = if self.minor < 0 { "-" } else { "" };
-        let units = format!("{:0width$}", self.minor.unsigned_abs(), width = digits + 1);
+        if self.minor < 0 {
+            out.push('-');
+        }
+        let (mut bytes, mut rest, mut start) = ([b'0'; 20], self.minor.unsigned_abs(), 20);
+        while rest > 0 || 20 - start <= digits {
+            start -= 1;
+            bytes[start] = b'0' + (rest % 10) as u8;
+            rest /= 10;
+        }
+        let units = std::str::from_utf8(&bytes[start..]).expect("invariant: digits");
         let (whole, part) = units.split_at(units.len() - digits);
-        if part.is_empty() { format!("{sign}{whole}") } else { format!("{sign}{whole}.{part}") }
+        out.push_str(whole);
+        if !part.is_empty() {
+            out.push('.');
+            out.push_str(part);
+        }
     }
 
     /// Reads a decimal in `currency`, with exactly its decimals or (if `lenient`) fewer.
@@ -162,14 +206,17 @@ impl Money {
         if whole.is_empty() || whole.len() > 16 || !written || !all_digits(whole) || !all_digits(part) {
             return None;
         }
-        let minor: i64 = format!("{whole}{part:0<digits$}").parse().ok()?;
+        let number = |text: &str| text.bytes().fold(0, |sum: i64, digit| sum * 10 + i64::from(digit - b'0'));
+        let scale = |digits: usize| 10_i64.pow(u32::try_from(digits).expect("invariant: at most four decimals"));
+        let minor = number(whole).checked_mul(scale(digits))?;
+        let minor = minor.checked_add(number(part) * scale(digits - part.len()))?;
         (minor <= Self::MAX_MINOR).then(|| Self::new(currency, sign * minor))
     }
 }
 
 impl fmt::Display for Money {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.currency, self.decimal())
+        f.write_str(&self.text())
     }
 }
 
@@ -188,7 +235,11 @@ impl Value for Money {
     }
 
     fn text(&self) -> Cow<'_, str> {
-        Cow::Owned(self.to_string())
+        let mut text = String::with_capacity(DECIMAL_CHARS);
+        text.push_str(self.currency.code());
+        text.push(' ');
+        self.write_decimal(&mut text);
+        Cow::Owned(text)
     }
 }
 

@@ -1,8 +1,12 @@
 //! Label-value pairs: the grammar inside an envelope and inside an opaque value (protocol.md section 1).
+//!
+//! A batch of 255 payments has some thousands of pairs, so a section keeps all its text in one piece and finds labels by
+//! a table of positions.
 
-use std::borrow::Cow;
+use std::hash::BuildHasher as _;
+use std::ops::Range;
 
-use indexmap::IndexMap;
+use hashbrown::{DefaultHashBuilder, HashTable};
 
 use crate::fault::FormFault;
 use crate::value::from_base64;
@@ -17,23 +21,32 @@ const MAX_LABEL_CHARS: usize = 64;
 const FOLD_AT: usize = 64;
 
 /// A section: label-value pairs in the order in which they stand, each label once.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Pairs(IndexMap<String, Entry>);
+#[derive(Clone, Debug, Default)]
+pub struct Pairs {
+    /// Labels and values, one after the other.
+    text: String,
+    entries: Vec<Entry>,
+    /// Positions in `entries`, by label.
+    places: HashTable<usize>,
+    hasher: DefaultHashBuilder,
+}
 
 #[derive(Clone, Debug)]
 struct Entry {
-    value: String,
+    label: Range<usize>,
+    value: Range<usize>,
     /// Whether a long value is written in folded lines.
     folds: bool,
 }
 
-impl PartialEq for Entry {
+/// The same labels with the same values, in whatever order.
+impl PartialEq for Pairs {
     fn eq(&self, other: &Self) -> bool {
-        self.value == other.value
+        self.len() == other.len() && self.iter().all(|(label, value)| other.get(label) == Some(value))
     }
 }
 
-impl Eq for Entry {}
+impl Eq for Pairs {}
 
 impl Pairs {
     /// No pairs.
@@ -43,52 +56,83 @@ impl Pairs {
 
     /// The value of a label.
     pub fn get(&self, label: &str) -> Option<&str> {
-        self.0.get(label).map(|entry| entry.value.as_str())
+        self.entry(label).map(|(_, value)| value)
+    }
+
+    /// The pair of a label, as it stands here.
+    pub fn entry(&self, label: &str) -> Option<(&str, &str)> {
+        let place = self.place(label)?;
+        Some((&self.text[self.entries[place].label.clone()], &self.text[self.entries[place].value.clone()]))
+    }
+
+    fn place(&self, label: &str) -> Option<usize> {
+        let same = |place: &usize| self.text[self.entries[*place].label.clone()] == *label;
+        self.places.find(self.hasher.hash_one(label), same).copied()
     }
 
     /// How many pairs there are.
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.entries.len()
     }
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.entries.is_empty()
     }
 
     /// The pairs in order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0.iter().map(|(label, entry)| (label.as_str(), entry.value.as_str()))
+        self.entries.iter().map(|entry| (&self.text[entry.label.clone()], &self.text[entry.value.clone()]))
     }
 
     /// Appends a pair whose value is folded if it looks like base64. A pair without a value is left out.
-    pub fn push(&mut self, label: impl Into<String>, value: impl Into<String>) {
-        let value = value.into();
-        let folds = value.len() > FOLD_AT && !value.contains([' ', '\t', '\n']) && from_base64(&value).is_some();
-        self.insert(label.into(), value, folds);
+    pub fn push(&mut self, label: impl AsRef<str>, value: impl AsRef<str>) {
+        let value = value.as_ref();
+        let folds = value.len() > FOLD_AT && !value.contains([' ', '\t', '\n']) && from_base64(value).is_some();
+        self.insert(label.as_ref(), "", value, folds);
     }
 
     /// Appends a pair that is never folded.
-    pub fn push_text(&mut self, label: impl Into<String>, value: impl Into<String>) {
-        self.insert(label.into(), value.into(), false);
+    pub fn push_text(&mut self, label: impl AsRef<str>, value: impl AsRef<str>) {
+        self.insert(label.as_ref(), "", value.as_ref(), false);
     }
 
     /// Appends a base64 value, which is folded where it is long.
-    pub fn push_base64(&mut self, label: impl Into<String>, value: impl Into<String>) {
-        self.insert(label.into(), value.into(), true);
+    pub fn push_base64(&mut self, label: impl AsRef<str>, value: impl AsRef<str>) {
+        self.insert(label.as_ref(), "", value.as_ref(), true);
     }
 
-    fn insert(&mut self, label: String, value: String, folds: bool) {
-        if !value.is_empty() {
-            self.0.insert(label, Entry { value, folds });
+    /// Appends a pair whose label is of two parts, such as `payer-index` and `_3`. A label that stands here already gets
+    /// the new value.
+    pub(crate) fn insert(&mut self, label: &str, suffix: &str, value: &str, folds: bool) {
+        if value.is_empty() {
+            return;
+        }
+        let start = self.text.len();
+        self.text.push_str(label);
+        self.text.push_str(suffix);
+        let end = self.text.len();
+        self.text.push_str(value);
+        let entry = Entry { label: start..end, value: end..self.text.len(), folds };
+        if let Some(place) = self.place(&self.text[start..end]) {
+            self.entries[place] = entry;
+        } else {
+            self.append(entry);
         }
     }
 
+    /// Appends an entry whose label does not stand here yet.
+    fn append(&mut self, entry: Entry) {
+        let Self { text, entries, places, hasher } = self;
+        let hash = hasher.hash_one(&text[entry.label.clone()]);
+        places.insert_unique(hash, entries.len(), |place| hasher.hash_one(&text[entries[*place].label.clone()]));
+        entries.push(entry);
+    }
+
     /// The labels and values without `left_out`, sorted by label: what an aad is made of.
-    pub fn sorted_without<'a>(&'a self, left_out: &str) -> Vec<(Cow<'static, str>, &'a str)> {
-        let kept = self.iter().filter(|(label, _)| *label != left_out);
-        let mut items: Vec<_> = kept.map(|(label, value)| (Cow::Owned(label.to_owned()), value)).collect();
-        items.sort();
+    pub fn sorted_without<'a>(&'a self, left_out: &str) -> Vec<(&'a str, &'a str)> {
+        let mut items: Vec<_> = self.iter().filter(|(label, _)| *label != left_out).collect();
+        items.sort_unstable();
         items
     }
 
@@ -100,8 +144,8 @@ impl Pairs {
         if text.is_empty() {
             return Ok(Self::new());
         }
+        let mut reader = Reader::for_text(text);
         let text = text.strip_suffix('\n').unwrap_or(text);
-        let mut reader = Reader::default();
         for (number, line) in text.split('\n').enumerate() {
             reader.line(line.strip_suffix('\r').unwrap_or(line), number + 1)?;
         }
@@ -110,18 +154,18 @@ impl Pairs {
 
     /// Appends the section as text, each line ending in LF.
     pub fn write(&self, out: &mut String) {
-        for (label, entry) in &self.0 {
+        for (entry, (label, value)) in self.entries.iter().zip(self.iter()) {
             out.push_str(label);
-            if entry.value.contains('\n') {
+            if value.contains('\n') {
                 out.push(';');
-                write_continuations(entry.value.split('\n'), out);
-            } else if entry.folds && entry.value.len() > FOLD_AT {
+                write_continuations(value.split('\n'), out);
+            } else if entry.folds && value.len() > FOLD_AT {
                 out.push(':');
-                let lines = entry.value.as_bytes().chunks(FOLD_AT);
+                let lines = value.as_bytes().chunks(FOLD_AT);
                 write_continuations(lines.map(|line| std::str::from_utf8(line).unwrap_or_default()), out);
             } else {
                 out.push_str(": ");
-                out.push_str(&entry.value);
+                out.push_str(value);
                 out.push('\n');
             }
         }
@@ -129,7 +173,8 @@ impl Pairs {
 
     /// The section as text.
     pub fn to_text(&self) -> String {
-        let mut text = String::new();
+        // For each pair: separator, blank, line end; and for folded lines two characters in 64.
+        let mut text = String::with_capacity(self.text.len() + self.text.len() / 16 + 4 * self.len());
         self.write(&mut text);
         text
     }
@@ -144,7 +189,7 @@ fn write_continuations<'a>(lines: impl Iterator<Item = &'a str>, out: &mut Strin
     }
 }
 
-impl<L: Into<String>, V: Into<String>> FromIterator<(L, V)> for Pairs {
+impl<L: AsRef<str>, V: AsRef<str>> FromIterator<(L, V)> for Pairs {
     fn from_iter<I: IntoIterator<Item = (L, V)>>(pairs: I) -> Self {
         let mut all = Self::new();
         for (label, value) in pairs {
@@ -154,80 +199,108 @@ impl<L: Into<String>, V: Into<String>> FromIterator<(L, V)> for Pairs {
     }
 }
 
-/// The state of reading: the pairs so far and the one whose value may go on.
+/// The state of reading: the pairs so far and the one whose value may go on, which stands at the end of their text.
 #[derive(Default)]
 struct Reader {
-    pairs: IndexMap<String, Entry>,
+    pairs: Pairs,
     open: Option<Open>,
+    /// Whether a pair has no value.
+    blanks: bool,
 }
 
 struct Open {
-    label: String,
-    value: String,
+    label: Range<usize>,
     /// `;`: line breaks count.
     lines: bool,
     pieces: usize,
 }
 
 impl Reader {
+    /// With room for a section's text.
+    fn for_text(text: &str) -> Self {
+        let mut reader = Self::default();
+        reader.pairs.text.reserve(text.len());
+        reader
+    }
+
     fn line(&mut self, line: &str, number: usize) -> Result<(), FormFault> {
         if let Some(rest) = line.strip_prefix([' ', '\t']) {
-            self.open.as_mut().ok_or(FormFault::BadLine(number))?.append(rest)
+            self.go_on(rest, number)
         } else {
             self.close()?;
-            self.open = Some(Open::read(line).ok_or(FormFault::BadLine(number))?);
-            self.open.as_ref().map_or(Ok(()), Open::check)
+            self.open(line).ok_or(FormFault::BadLine(number))?
         }
     }
 
-    /// Ends the open pair. A pair without a value is as good as absent, but its label still counts as used.
-    fn close(&mut self) -> Result<(), FormFault> {
-        let Some(Open { label, value, .. }) = self.open.take() else { return Ok(()) };
-        if self.pairs.len() >= MAX_PAIRS {
-            return Err(FormFault::TooLong { what: "section", limit: MAX_PAIRS });
-        }
-        if self.pairs.insert(label, Entry { value, folds: false }).is_none() {
-            Ok(())
-        } else {
-            let label = self.pairs.last().map(|(label, _)| label.clone());
-            Err(FormFault::Repeated(label.unwrap_or_default()))
-        }
-    }
-
-    fn finish(mut self) -> Result<Pairs, FormFault> {
-        self.close()?;
-        self.pairs.retain(|_, entry| !entry.value.is_empty());
-        Ok(Pairs(self.pairs))
-    }
-}
-
-impl Open {
-    fn read(line: &str) -> Option<Self> {
+    /// Begins a pair.
+    fn open(&mut self, line: &str) -> Option<Result<(), FormFault>> {
         let end = line.find([':', ';'])?;
         let (label, rest) = (&line[..end], &line[end + 1..]);
         let lines = line.as_bytes()[end] == b';';
         let rest = if lines { rest.strip_prefix([' ', '\t']).unwrap_or(rest) } else { trim(rest) };
-        let pieces = usize::from(!rest.is_empty());
-        is_label(label).then(|| Self { label: label.to_ascii_lowercase(), value: rest.to_owned(), lines, pieces })
-    }
-
-    fn append(&mut self, rest: &str) -> Result<(), FormFault> {
-        let piece = if self.lines { rest } else { trim(rest) };
-        if self.pieces > 0 && (self.lines || !piece.is_empty()) {
-            self.value.push(if self.lines { '\n' } else { ' ' });
+        if !is_label(label) {
+            return None;
         }
-        self.value.push_str(piece);
-        self.pieces += usize::from(self.lines || !piece.is_empty());
-        self.check_piece(piece)
+        let text = &mut self.pairs.text;
+        let start = text.len();
+        text.push_str(label);
+        text[start..].make_ascii_lowercase();
+        let label = start..text.len();
+        text.push_str(rest);
+        let open = Open { label, lines, pieces: usize::from(!rest.is_empty()) };
+        let checked = open.check(text, rest);
+        self.open = Some(open);
+        Some(checked)
     }
 
-    fn check(&self) -> Result<(), FormFault> {
-        self.check_piece(&self.value)
+    /// A further line of the open pair.
+    fn go_on(&mut self, rest: &str, number: usize) -> Result<(), FormFault> {
+        let open = self.open.as_mut().ok_or(FormFault::BadLine(number))?;
+        let text = &mut self.pairs.text;
+        let piece = if open.lines { rest } else { trim(rest) };
+        if open.pieces > 0 && (open.lines || !piece.is_empty()) {
+            text.push(if open.lines { '\n' } else { ' ' });
+        }
+        text.push_str(piece);
+        open.pieces += usize::from(open.lines || !piece.is_empty());
+        open.check(text, piece)
     }
 
-    fn check_piece(&self, piece: &str) -> Result<(), FormFault> {
-        if self.value.len() > MAX_VALUE_BYTES {
+    /// Ends the open pair. A pair without a value is as good as absent, but its label still counts as used.
+    fn close(&mut self) -> Result<(), FormFault> {
+        let Some(Open { label, .. }) = self.open.take() else { return Ok(()) };
+        if self.pairs.len() >= MAX_PAIRS {
+            return Err(FormFault::TooLong { what: "section", limit: MAX_PAIRS });
+        }
+        let name = &self.pairs.text[label.clone()];
+        if self.pairs.place(name).is_some() {
+            return Err(FormFault::Repeated(name.to_owned()));
+        }
+        let value = label.end..self.pairs.text.len();
+        self.blanks |= value.is_empty();
+        self.pairs.append(Entry { label, value, folds: false });
+        Ok(())
+    }
+
+    fn finish(mut self) -> Result<Pairs, FormFault> {
+        self.close()?;
+        if !self.blanks {
+            return Ok(self.pairs);
+        }
+        let mut kept = Pairs::new();
+        self.pairs.iter().for_each(|(label, value)| kept.insert(label, "", value, false));
+        Ok(kept)
+    }
+}
+
+impl Open {
+    fn check(&self, text: &str, piece: &str) -> Result<(), FormFault> {
+        if text.len() - self.label.end > MAX_VALUE_BYTES {
             return Err(FormFault::TooLong { what: "value", limit: MAX_VALUE_BYTES });
+        }
+        // Nearly every line is printable ASCII, which a look at all bytes at once tells.
+        if piece.bytes().fold(true, |plain, byte| plain & matches!(byte, b' '..=b'~')) {
+            return Ok(());
         }
         let bad = |c: char| is_forbidden(c) && !(self.lines && c == '\t');
         if piece.contains(bad) { Err(FormFault::BadCharacter) } else { Ok(()) }

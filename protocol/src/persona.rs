@@ -56,7 +56,8 @@ impl Value for PersonaId {
 
     fn parse(text: &str, _: Reading) -> Option<Self> {
         let (name, code) = text.rsplit_once('-')?;
-        let fits = is_name(name) && name.bytes().all(|b| !b.is_ascii_uppercase()) && check_code(name) == code;
+        let fits =
+            is_name(name) && name.bytes().all(|b| !b.is_ascii_uppercase()) && check_digits(name) == code.as_bytes();
         fits.then(|| Self(text.to_owned()))
     }
 
@@ -96,12 +97,17 @@ fn is_name(text: &str) -> bool {
         && bytes.iter().all(|b| b.is_ascii_alphanumeric() || *b == b'.')
 }
 
-/// ISO 7064 MOD 97-10 over the name without dots, letters counting from 10.
 fn check_code(name: &str) -> String {
+    check_digits(name).map(char::from).iter().collect()
+}
+
+/// ISO 7064 MOD 97-10 over the name without dots, letters counting from 10.
+fn check_digits(name: &str) -> [u8; 2] {
     let digit = |state: u32, digit: u32| (state * 10 + digit) % 97;
     let state = name.chars().filter_map(|c| c.to_digit(36)).fold(0, |state, value| match value {
         0..=9 => digit(state, value),
         _ => digit(digit(state, value / 10), value % 10),
     });
-    format!("{:02}", 98 - state * 100 % 97)
+    let code = 98 - state * 100 % 97;
+    [code / 10, code % 10].map(|digit| b"0123456789"[digit as usize])
 }

@@ -3,12 +3,12 @@
 //! A row is written once, in the `record!` of its message; typed record, reader, writer and hash inputs are made of it.
 //! The table stays dumb: how a value is read lives in its type ([`crate::value::Value`]).
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 
 use crate::fault::FormFault;
 use crate::pairs::Pairs;
+use crate::suite::Item;
 use crate::value::{Reading, Value};
 
 /// The type of a value, as the table names it.
@@ -97,33 +97,56 @@ pub trait Record: Sized {
 }
 
 /// The items of `fields` that are hashed and present in `pairs`, in the table's order.
-pub fn hashed_items<'a>(fields: &'static [Field], pairs: &'a Pairs, suffix: &str) -> Vec<(Cow<'static, str>, &'a str)> {
+pub fn hashed_items<'a>(fields: &'static [Field], pairs: &'a Pairs, suffix: &str) -> Vec<Item<'a>> {
     let mut items = Vec::with_capacity(fields.len());
+    push_hashed(fields, pairs, suffix, &mut items);
+    items
+}
+
+/// Appends what [`hashed_items`] yields.
+pub fn push_hashed<'a>(fields: &'static [Field], pairs: &'a Pairs, suffix: &str, items: &mut Vec<Item<'a>>) {
     for field in fields.iter().filter(|field| field.hashed) {
         match field.presence {
-            Presence::Required | Presence::Optional => {
-                let label = suffixed(field.label, suffix);
-                items.extend(pairs.get(&label).map(|value| (label, value)));
-            }
+            Presence::Required | Presence::Optional => items.extend(Label::of(field.label, suffix).entry(pairs)),
             Presence::Numbered => items.extend(numbered(field.label, pairs)),
             Presence::Prefix => items.extend(prefixed(field.label, pairs)),
         }
     }
-    items
 }
 
-fn numbered<'a>(label: &'static str, pairs: &'a Pairs) -> impl Iterator<Item = (Cow<'static, str>, &'a str)> {
-    let labels = (1..).map(move |n| format!("{label}_{n}"));
-    labels.map_while(|label| pairs.get(&label).map(|value| (Cow::Owned(label), value)))
+fn numbered<'a>(label: &'static str, pairs: &'a Pairs) -> impl Iterator<Item = Item<'a>> {
+    (1..).map_while(move |n| Label::of(label, &format!("_{n}")).entry(pairs))
 }
 
-fn prefixed<'a>(prefix: &'static str, pairs: &'a Pairs) -> impl Iterator<Item = (Cow<'static, str>, &'a str)> {
-    let matching = pairs.iter().filter(move |(label, _)| label.starts_with(prefix));
-    matching.map(|(label, value)| (Cow::Owned(label.to_owned()), value))
+fn prefixed<'a>(prefix: &'static str, pairs: &'a Pairs) -> impl Iterator<Item = Item<'a>> {
+    pairs.iter().filter(move |(label, _)| label.starts_with(prefix))
 }
 
-fn suffixed(label: &'static str, suffix: &str) -> Cow<'static, str> {
-    if suffix.is_empty() { Cow::Borrowed(label) } else { Cow::Owned(format!("{label}{suffix}")) }
+/// A label and its suffix as one text, made without an allocation: a batch looks up thousands.
+pub(crate) struct Label {
+    bytes: [u8; Self::MAX],
+    len: usize,
+}
+
+impl Label {
+    /// Longer than any label of the table with any suffix.
+    const MAX: usize = 64;
+
+    /// The label `label` with `suffix` behind it.
+    pub(crate) fn of(label: &str, suffix: &str) -> Self {
+        let (mut bytes, len) = ([0; Self::MAX], label.len() + suffix.len());
+        bytes[..label.len()].copy_from_slice(label.as_bytes());
+        bytes[label.len()..len].copy_from_slice(suffix.as_bytes());
+        Self { bytes, len }
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.bytes[..self.len]).expect("invariant: two texts, one after the other")
+    }
+
+    fn entry<'a>(&self, pairs: &'a Pairs) -> Option<(&'a str, &'a str)> {
+        pairs.entry(self.as_str())
+    }
 }
 
 /// What is being read: a section, its suffix, its reading.
@@ -160,12 +183,8 @@ fn read_value<V: Value>(text: &str, label: &str, reading: Reading) -> Result<V, 
     V::parse(text, reading).ok_or_else(fault)
 }
 
-fn write_value<V: Value>(value: &V, label: Cow<'static, str>, pairs: &mut Pairs) {
-    let text = value.text().into_owned();
-    match V::KIND {
-        Kind::Base64(..) => pairs.push_base64(label.into_owned(), text),
-        _ => pairs.push_text(label.into_owned(), text),
-    }
+fn write_value<V: Value>(value: &V, label: &str, suffix: &str, pairs: &mut Pairs) {
+    pairs.insert(label, suffix, &value.text(), matches!(V::KIND, Kind::Base64(..)));
 }
 
 impl<V: Value> Slot for V {
@@ -173,12 +192,12 @@ impl<V: Value> Slot for V {
     const PRESENCE: Presence = Presence::Required;
 
     fn read(source: &Source<'_>, label: &'static str) -> Result<Self, FormFault> {
-        let missing = || FormFault::Missing(suffixed(label, source.suffix).into_owned());
+        let missing = || FormFault::Missing(format!("{label}{}", source.suffix));
         Option::<V>::read(source, label)?.ok_or_else(missing)
     }
 
     fn write(&self, label: &'static str, suffix: &str, pairs: &mut Pairs) {
-        write_value(self, suffixed(label, suffix), pairs);
+        write_value(self, label, suffix, pairs);
     }
 }
 
@@ -187,8 +206,8 @@ impl<V: Value> Slot for Option<V> {
     const PRESENCE: Presence = Presence::Optional;
 
     fn read(source: &Source<'_>, label: &'static str) -> Result<Self, FormFault> {
-        let label = suffixed(label, source.suffix);
-        source.pairs.get(&label).map(|text| read_value(text, &label, source.reading)).transpose()
+        let label = Label::of(label, source.suffix);
+        source.pairs.get(label.as_str()).map(|text| read_value(text, label.as_str(), source.reading)).transpose()
     }
 
     fn write(&self, label: &'static str, suffix: &str, pairs: &mut Pairs) {
@@ -214,7 +233,7 @@ impl<V: Value, const MAX: usize> Slot for Numbered<V, MAX> {
     const PRESENCE: Presence = Presence::Numbered;
 
     fn read(source: &Source<'_>, label: &'static str) -> Result<Self, FormFault> {
-        let read = |(label, text): (Cow<'static, str>, &str)| read_value(text, &label, source.reading);
+        let read = |(label, text)| read_value(text, label, source.reading);
         let values: Vec<V> = numbered(label, source.pairs).take(MAX + 1).map(read).collect::<Result<_, _>>()?;
         if values.len() > MAX {
             return Err(FormFault::TooLong { what: label, limit: MAX });
@@ -224,7 +243,7 @@ impl<V: Value, const MAX: usize> Slot for Numbered<V, MAX> {
 
     fn write(&self, label: &'static str, _: &str, pairs: &mut Pairs) {
         for (n, value) in self.0.iter().enumerate() {
-            write_value(value, Cow::Owned(format!("{label}_{}", n + 1)), pairs);
+            write_value(value, label, &format!("_{}", n + 1), pairs);
         }
     }
 }
@@ -248,8 +267,8 @@ impl Slot for Family {
         let named = |label: &str| source.fields.iter().any(|field| field.label == label);
         let mut family = BTreeMap::new();
         for (label, value) in prefixed(prefix, source.pairs).filter(|(label, _)| !named(label)) {
-            let value: crate::value::Text<{ Self::MAX_CHARS }> = read_value(value, &label, source.reading)?;
-            family.insert(label.into_owned(), value.into_string());
+            let value: crate::value::Text<{ Self::MAX_CHARS }> = read_value(value, label, source.reading)?;
+            family.insert(label.to_owned(), value.into_string());
         }
         if family.len() > Self::MAX_LABELS {
             return Err(FormFault::TooLong { what: prefix, limit: Self::MAX_LABELS });
@@ -259,7 +278,7 @@ impl Slot for Family {
 
     fn write(&self, _: &'static str, _: &str, pairs: &mut Pairs) {
         for (label, value) in &self.0 {
-            pairs.push_text(label.clone(), value.clone());
+            pairs.push_text(label, value);
         }
     }
 }

@@ -17,7 +17,7 @@ use crate::outcome::ResponseCode;
 use crate::pairs::Pairs;
 use crate::secret::SessionSecrets;
 use crate::suite::{CryptoFault, Item, Protocol, SessionMessage};
-use crate::template::{Record, hashed_items};
+use crate::template::{Record, push_hashed};
 use crate::value::{Index, Reading, SessionId, Version1, from_base64, to_base64};
 
 /// What the merchant is told.
@@ -102,13 +102,14 @@ fn seal_customer(
 
 /// What the auth-code of CA3 covers: the transparent part with version and service category, then the merchant part.
 fn receipt_items<'a>(transparent: &'a Pairs, contents: &'a Pairs, payments: usize) -> Vec<Item<'a>> {
-    let listed = BatchHead::FIELDS.iter().filter_map(|row| Some((row.label.into(), transparent.get(row.label)?)));
-    let mut items: Vec<Item<'a>> = listed.collect();
-    items.extend(hashed_items(BatchReceipt::FIELDS, contents, ""));
+    let listed = BatchHead::FIELDS.iter().filter_map(|row| transparent.entry(row.label));
+    let mut items: Vec<Item<'a>> = Vec::with_capacity(BatchHead::FIELDS.len() + contents.len());
+    items.extend(listed);
+    push_hashed(BatchReceipt::FIELDS, contents, "", &mut items);
     for n in 0..payments {
-        items.extend(hashed_items(PaymentReceipt::FIELDS, contents, &suffix(n)));
+        push_hashed(PaymentReceipt::FIELDS, contents, &suffix(n), &mut items);
     }
-    items.extend(hashed_items(BatchEnd::FIELDS, contents, ""));
+    push_hashed(BatchEnd::FIELDS, contents, "", &mut items);
     items
 }
 

@@ -5,7 +5,6 @@
 mod classic;
 mod modern;
 
-use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
@@ -66,7 +65,7 @@ impl fmt::Display for Protocol {
 }
 
 /// A label and its value, in the order in which they are hashed.
-pub type Item<'a> = (Cow<'static, str>, &'a str);
+pub type Item<'a> = (&'a str, &'a str);
 
 /// Something cannot be opened, made or verified. Why is nobody's business.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]

@@ -39,7 +39,7 @@ impl Suite for Modern {
     }
 
     fn pairs(&self, items: &[Item<'_>]) -> Vec<u8> {
-        let mut bytes = Vec::new();
+        let mut bytes = Vec::with_capacity(items.iter().map(|(label, value)| label.len() + value.len() + 2).sum());
         for (label, value) in items {
             write_pair(label, value, &mut bytes);
         }
@@ -202,6 +202,11 @@ impl Opener for X25519Opener {
 
 /// Trimmed, every run of white space replaced by one blank.
 fn write_norm(value: &str, out: &mut Vec<u8>) {
+    // Most values are one word of ASCII, which a look at all bytes at once tells.
+    if value.bytes().fold(true, |word, byte| word & byte.is_ascii_graphic()) {
+        out.extend_from_slice(value.as_bytes());
+        return;
+    }
     for (n, word) in value.split_whitespace().enumerate() {
         if n > 0 {
             out.push(b' ');

@@ -181,7 +181,7 @@ impl Vectors {
     pub fn auth_codes(&self) {
         for case in list(&self.json["auth_codes"]) {
             let present = items(&case["items"]).into_iter().filter(|(_, value)| !value.is_empty());
-            let items: Vec<_> = present.map(|(label, value)| (label.to_owned().into(), value)).collect();
+            let items: Vec<_> = present.collect();
             let code = self.protocol.suite().auth_code(&bytes(case, "salt"), &items);
             assert_eq!(to_base64(&code), text(case, "auth_code"));
         }
