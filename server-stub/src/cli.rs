@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::{audit, demo, serve, till};
+use crate::{audit, backup, demo, serve, till};
 
 /// What a subcommand ends with: its exit code, or an error that `main` prints.
 pub type Ending = Result<ExitCode, Box<dyn Error + Send + Sync>>;
@@ -24,6 +24,10 @@ enum Command {
     Serve(serve::Args),
     /// Prove the books: every balance from the journal alone. Ends with 1 at the first row that does not fit.
     Audit(audit::Args),
+    /// Copy the books while the server runs.
+    Backup(backup::BackupArgs),
+    /// Make books of a backup: sessions end, what was answered since cannot be done twice. See docs/operations.md.
+    Restore(backup::RestoreArgs),
     /// Run a merchant's till (the merchant computer 300).
     Till(till::Args),
     /// Run server, till and demo shop on this machine, to look at.
@@ -38,6 +42,8 @@ pub async fn run(cli: Cli) -> Ending {
     match cli.command {
         Command::Serve(args) => serve::run(args).await,
         Command::Audit(args) => audit::run(&args).await,
+        Command::Backup(args) => backup::backup(&args),
+        Command::Restore(args) => backup::run(&args).await,
         Command::Till(args) => till::run(args).await,
         Command::Demo(args) => demo::run(args).await,
     }

@@ -11,6 +11,7 @@
 //! | [`log`], [`metrics`] | what the process says of itself |
 //! | [`door`] | how much public-key work anyone can cause |
 //! | [`audit`] | proves the books |
+//! | [`backup`] | copies of the books, and books made of copies |
 //! | [`bank`] | the issuers of instruments |
 //! | [`keys`], [`vault`] | the server's secrets |
 //! | [`till`] | the merchant computer 300 as a process |
@@ -20,6 +21,7 @@
 //! | [`demo`] | server, till and shop on loopback |
 
 pub mod audit;
+pub mod backup;
 pub mod bank;
 pub mod cli;
 pub mod demo;

@@ -25,7 +25,7 @@ use crate::http::{self, security_txt};
 use crate::keys::ServerKeys;
 use crate::log;
 use crate::metrics::{self, Metrics};
-use crate::server::Server;
+use crate::server::{Config, Server};
 use crate::settings::{Settings, SettingsError, ShutdownSettings};
 use crate::store::Place;
 use crate::vault::{Vault, make_folder};
@@ -123,7 +123,9 @@ pub async fn open(settings: &Settings, place: &Place) -> Result<Server, StartFau
     let keys = ServerKeys::open(&secrets, settings.classic.allow, &mut rng)?;
     let vault = Vault::open(&secrets, &mut rng)?;
     let store = place.open().await?;
-    let server = Server::new(store, keys, vault, Box::new(Sandbox), settings.config());
+    let restored = store.epoch().await?.map(|epoch| epoch.began);
+    let config = Config { restored, ..settings.config() };
+    let server = Server::new(store, keys, vault, Box::new(Sandbox), config);
     Ok(server.behind(Door::new(&settings.doors)))
 }
 

@@ -23,7 +23,7 @@ use protocol::persona::PersonaId;
 use protocol::value::{Index, SessionId};
 use server_stub::http::{now, router};
 use server_stub::server::Config;
-use server_stub::store::record::{Attempts, InstrumentId, LogKey, Session, Transaction};
+use server_stub::store::record::{Attempts, Epoch, InstrumentId, LogKey, Session, Transaction};
 use server_stub::store::{
     BookReader, Books, ChangeSet, Collected, CommitError, Logged, MemoryStore, PersonaFile, Refund, Statement, Store,
     StoreError, Window,
@@ -185,6 +185,10 @@ impl Store for Failing {
 
     async fn due(&self, now: Date, limit: usize) -> Result<Vec<PersonaId>, StoreError> {
         self.0.due(now, limit).await
+    }
+
+    async fn epoch(&self) -> Result<Option<Epoch>, StoreError> {
+        self.0.epoch().await
     }
 
     async fn new_session_id(&self) -> Result<SessionId, StoreError> {

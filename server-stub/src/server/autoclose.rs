@@ -14,7 +14,7 @@ use protocol::value::Function;
 
 use super::binding::NUMBER;
 use super::draft::Draft;
-use super::exchange::{Desk, check_clock, check_software};
+use super::exchange::{Desk, check_clock, check_pays_out, check_software};
 use super::refusal::Refusal;
 use super::registration::passphrase_hash;
 use super::{Answer, Decided, Incoming, Rng, Rounds, Server, Trouble};
@@ -124,7 +124,7 @@ fn close(desk: Desk<'_>, body: &AutoclosePersona, draft: &mut Draft) -> Result<A
         PersonaStatus::Disabled => return Err(Problem::PERSONA_DISABLED.into()),
         PersonaStatus::Closed => return Err(Problem::PERSONA_CLOSED.into()),
     }
-    check_clock(desk.now, body.server_date)?;
+    check_clock(desk.config, desk.now, body.server_date)?;
     check_software(desk.config, &body.swversion).1?;
     draft.end_sessions(SessionEnd::Closed, |_| true)?;
     draft.cancel_loads()?;
@@ -145,6 +145,7 @@ fn close(desk: Desk<'_>, body: &AutoclosePersona, draft: &mut Draft) -> Result<A
 }
 
 fn send_away(desk: Desk<'_>, draft: &mut Draft, balance: Money) -> Result<(), Refusal> {
+    check_pays_out(desk)?;
     let takes = |instrument: &&Instrument| instrument.autoclose && instrument.functions.contains(&Function::Unload);
     let instrument = draft.file.instruments.iter().find(takes).ok_or(Problem::INSTRUMENT_UNKNOWN)?;
     let sealed = instrument.sealed_number.as_deref().unwrap_or_default();

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use protocol::date::Date;
 use protocol::keys::Agreement;
 use protocol::money::{Currency, Money, MoneyFault, Rate, Rates};
 
@@ -52,6 +53,8 @@ pub struct Config {
     pub software: BTreeMap<String, Software>,
     /// The currencies served, and how much of each one unit of the base currency buys.
     pub rates: BTreeMap<Currency, Rate>,
+    /// When the books were last restored from a backup: what was answered shortly before is not known.
+    pub restored: Option<Date>,
     /// Longest lifetime of a session; more is cut.
     pub max_lifetime_minutes: u32,
     /// Most uses of a session; more are cut.
@@ -60,6 +63,8 @@ pub struct Config {
     pub max_session_units: i64,
 }
 
+/// How far a client's clock may be off (protocol.md section 5).
+pub const MAX_SKEW_SECS: i64 = 24 * 3_600;
 /// A month: nobody's pocket money should be forgotten for longer.
 const MAX_LIFETIME_MINUTES: u32 = 30 * 24 * 60;
 /// What a stolen wallet can lose at once.
@@ -80,6 +85,7 @@ impl Default for Config {
             agreements: Vec::new(),
             software: BTreeMap::new(),
             rates: DEFAULT_RATES.into_iter().filter_map(rate).collect(),
+            restored: None,
             max_lifetime_minutes: MAX_LIFETIME_MINUTES,
             max_uses: u16::MAX,
             max_session_units: MAX_SESSION_UNITS,
@@ -88,6 +94,17 @@ impl Default for Config {
 }
 
 impl Config {
+    /// Whether a request that is dated `theirs` may have been answered in what a restore has lost.
+    pub fn is_from_before_restore(&self, theirs: Date) -> bool {
+        self.restored.is_some_and(|restored| theirs < restored)
+    }
+
+    /// Whether money may leave for the bank. For a day after a restore it may not: clients may be a day off, so only then
+    /// can no request any more be sent again that was dated before, was answered, and was lost.
+    pub fn pays_out(&self, now: Date) -> bool {
+        self.restored.is_none_or(|restored| now >= restored.plus_secs(MAX_SKEW_SECS))
+    }
+
     /// What `price` costs in another currency, rounded up to its minor unit; nothing if either is not served.
     ///
     /// # Errors

@@ -24,7 +24,7 @@ use protocol::secret::same;
 use protocol::value::{AnyBytes, Token, to_base64};
 use rand_core::CryptoRng;
 
-use super::config::{Config, Software};
+use super::config::{Config, MAX_SKEW_SECS, Software};
 use super::draft::Draft;
 use super::refusal::Refusal;
 use super::{Answer, Decided, Incoming, Rng, Rounds, Server, Trouble};
@@ -33,9 +33,6 @@ use crate::metrics;
 use crate::store::record::{LogKey, PersonaStatus};
 use crate::store::{PersonaFile, Store, StoreError};
 use crate::vault::Vault;
-
-/// How far a client's clock may be off (protocol.md section 5).
-const MAX_SKEW_MILLIS: u64 = 24 * 3_600 * 1_000;
 
 /// What procedures may look at besides records.
 #[derive(Clone, Copy)]
@@ -213,7 +210,7 @@ fn decide<M: Procedure>(
     let mut draft = settled.clone();
     let (software, checked) = check_software(desk.config, body.swversion());
     let outcome = check_status(status)
-        .and_then(|()| check_clock(desk.now, body.server_date()))
+        .and_then(|()| check_clock(desk.config, desk.now, body.server_date()))
         .and(checked)
         .and_then(|()| body.run(desk, &mut draft, records, rng));
     let (draft, mut reply) = match outcome {
@@ -239,15 +236,28 @@ fn is_final(reply: &impl Reply) -> bool {
     outcome.response != ResponseCode::Retry || outcome.problem == Some(&Problem::CHALLENGE_REQUIRED)
 }
 
-/// The client's clock is about right.
+/// The client's clock is about right, and the request is not from before a restore.
 ///
 /// # Errors
-/// `clock-skew`.
-pub fn check_clock(now: Date, theirs: Date) -> Result<(), Refusal> {
-    if now.millis().abs_diff(theirs.millis()) > MAX_SKEW_MILLIS {
+/// `clock-skew`: either way the client learns the server's date, and may ask anew.
+pub fn check_clock(config: &Config, now: Date, theirs: Date) -> Result<(), Refusal> {
+    let off = now.millis().abs_diff(theirs.millis());
+    if off > MAX_SKEW_SECS.unsigned_abs() * 1_000 || config.is_from_before_restore(theirs) {
         return Err(Problem::CLOCK_SKEW.into());
     }
     Ok(())
+}
+
+/// Money may leave for the bank.
+///
+/// # Errors
+/// `service-disabled`, for a day after a restore.
+pub fn check_pays_out(desk: Desk<'_>) -> Result<(), Refusal> {
+    if desk.config.pays_out(desk.now) {
+        return Ok(());
+    }
+    let sentence = "The books were restored from a backup. For a day, no money can be sent to the bank.";
+    Err(Refusal::because(Problem::SERVICE_DISABLED, sentence))
 }
 
 /// What the operator says of a software version (step 916).

@@ -12,7 +12,7 @@ use rand_core::CryptoRng;
 use super::binding::status_name;
 use super::config::whole_units;
 use super::draft::Draft;
-use super::exchange::{Desk, Procedure, SoftwareNote};
+use super::exchange::{Desk, Procedure, SoftwareNote, check_pays_out};
 use super::refusal::Refusal;
 use crate::bank::LoadDecision;
 use crate::store::record::{Instrument, InstrumentId, Movement, PendingLoad, Reason};
@@ -59,7 +59,10 @@ impl Procedure for LoadUnload {
         match amount.minor {
             0 => return Err(Refusal::because(Problem::FORM, "An amount of nothing moves nothing.")),
             1.. => load(desk, draft, &instrument, &number, amount, loaded)?,
-            _ => unload(desk, draft, &instrument, &number, amount)?,
+            _ => {
+                check_pays_out(desk)?;
+                unload(desk, draft, &instrument, &number, amount)?;
+            }
         }
         if instrument.first_used.is_none() {
             let used = Instrument { first_used: Some(desk.now), ..instrument };

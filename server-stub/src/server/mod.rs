@@ -25,6 +25,7 @@ mod closing;
 mod collection;
 pub mod config;
 mod draft;
+pub mod epoch;
 mod exchange;
 mod funds;
 mod opening;

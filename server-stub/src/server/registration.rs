@@ -104,7 +104,8 @@ fn decide(
     taken: &HashSet<PersonaId>,
 ) -> (ChangeSet, RegistrationResponse) {
     let (software, checked) = check_software(desk.config, &body.swversion);
-    let outcome = check_clock(desk.now, body.server_date).and(checked).and_then(|()| check_terms(desk, body));
+    let outcome =
+        check_clock(desk.config, desk.now, body.server_date).and(checked).and_then(|()| check_terms(desk, body));
     let mut changes = ChangeSet::default();
     let mut reply = match outcome {
         Err(refusal) => refused(desk, body, &refusal),

@@ -7,7 +7,8 @@ use thiserror::Error;
 
 use super::account::Account;
 use super::record::{
-    Attempts, Challenge, Entry, Instrument, LogEntry, Movement, Persona, Report, Session, SessionEnd, Transaction,
+    Attempts, Challenge, Entry, Epoch, Instrument, LogEntry, Movement, Persona, Report, Session, SessionEnd,
+    Transaction,
 };
 use super::statement::Refund;
 
@@ -71,6 +72,8 @@ pub enum Change {
     Log(LogEntry),
     /// A client's report. The same report twice is one; beyond a bound, none are kept.
     Report(Box<Report>),
+    /// A restore; the epoch of that number must not have begun yet.
+    Epoch(Epoch),
     /// The count of wrong passphrases for an id, if it still was what is said here.
     Attempts {
         /// Which id.
@@ -141,6 +144,9 @@ pub enum Conflict {
     /// Another wrong passphrase was counted.
     #[error("the attempts for {0} have changed")]
     AttemptsChanged(PersonaId),
+    /// Somebody else restored the books.
+    #[error("epoch {0} has begun")]
+    EpochBegan(u64),
     /// The load has cleared.
     #[error("load {0} has cleared")]
     LoadCleared(u64),

@@ -17,8 +17,8 @@ use super::books::{BookReader, BookRow, Books};
 use super::chain::{ChainHead, EntryText};
 use super::plan::{ContainerStep, Expected, Plan, SessionStep};
 use super::record::{
-    Attempts, Challenge, Container, Entry, Instrument, InstrumentId, LogEntry, LogKey, Movement, PendingLoad, Persona,
-    Report, Session, SessionStatus, Transaction,
+    Attempts, Challenge, Container, Entry, Epoch, Instrument, InstrumentId, LogEntry, LogKey, Movement, PendingLoad,
+    Persona, Report, Session, SessionStatus, Transaction,
 };
 use super::{
     Account, Change, ChangeSet, Collected, CommitError, Conflict, Logged, MAX_ATTEMPTS, MAX_REPORTS, PersonaFile,
@@ -53,6 +53,7 @@ struct Tables {
     log: Table<LogKey, LogEntry>,
     reports: Table<u64, Report>,
     attempts: Table<PersonaId, Attempts>,
+    epochs: Table<u64, Epoch>,
     last_session: u64,
 }
 
@@ -157,6 +158,10 @@ impl Store for MemoryStore {
         Ok(due.into_iter().take(limit).cloned().collect())
     }
 
+    async fn epoch(&self) -> Result<Option<Epoch>, StoreError> {
+        Ok(self.lock().epochs.values().next_back().copied())
+    }
+
     async fn new_session_id(&self) -> Result<SessionId, StoreError> {
         let mut tables = self.lock();
         tables.last_session += 1;
@@ -197,7 +202,7 @@ impl Books for MemoryStore {
 
 impl Tables {
     /// Every table, so that all are kept or undone; taken apart by name, so that none can be forgotten.
-    fn all(&mut self) -> [&mut dyn Undo; 17] {
+    fn all(&mut self) -> [&mut dyn Undo; 18] {
         let Self {
             personas,
             containers,
@@ -216,6 +221,7 @@ impl Tables {
             log,
             reports,
             attempts,
+            epochs,
             last_session: _,
         } = self;
         [
@@ -236,6 +242,7 @@ impl Tables {
             log,
             reports,
             attempts,
+            epochs,
         ]
     }
 
@@ -325,6 +332,12 @@ impl Tables {
                 }
             }
             Change::Report(report) => self.keep_report(*report),
+            Change::Epoch(epoch) => {
+                if !self.epochs.insert(epoch.number, epoch) {
+                    return Err(Conflict::EpochBegan(epoch.number).into());
+                }
+                self.last_session = self.last_session.max(epoch.sessions_after());
+            }
             Change::Attempts { id, before, after } => self.count(id, before, after)?,
             // These are in the plan.
             Change::Use(_) | Change::End(..) => {}

@@ -39,7 +39,7 @@ pub use sqlite::SqliteStore;
 pub use statement::{Position, Refund, Statement, Window};
 
 use record::{
-    Attempts, Challenge, Container, Instrument, InstrumentId, LogKey, PendingLoad, Persona, Session, Transaction,
+    Attempts, Challenge, Container, Epoch, Instrument, InstrumentId, LogKey, PendingLoad, Persona, Session, Transaction,
 };
 
 /// Everything of one persona that its own messages may touch.
@@ -113,6 +113,9 @@ pub trait Store: Books {
 
     /// Personas for whom time has come: a session's lifetime is over, or a load clears. At most `limit`.
     async fn due(&self, now: Date, limit: usize) -> Result<Vec<PersonaId>, StoreError>;
+
+    /// What the last restore began, if there was one.
+    async fn epoch(&self) -> Result<Option<Epoch>, StoreError>;
 
     /// A number that no session has or will have but the one it is for.
     async fn new_session_id(&self) -> Result<SessionId, StoreError>;

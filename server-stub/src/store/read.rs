@@ -7,7 +7,8 @@ use protocol::secret::SessionSecrets;
 use protocol::value::{Count, Index, SessionId};
 
 use super::record::{
-    Attempts, Challenge, Container, Entry, Instrument, InstrumentId, PendingLoad, Persona, Reason, Session, Transaction,
+    Attempts, Challenge, Container, Entry, Epoch, Instrument, InstrumentId, PendingLoad, Persona, Reason, Session,
+    Transaction,
 };
 use super::row::{
     Columns, binding_of_json, column, damaged, date, functions, money, optional, optional_date, persona_id, protocol,
@@ -159,6 +160,11 @@ pub fn logged(row: &dyn Columns) -> Result<Logged, StoreError> {
 /// A count of wrong passphrases.
 pub fn attempts(row: &dyn Columns) -> Result<Attempts, StoreError> {
     Ok(Attempts { since: date(row, "since")?, wrong: column(row, "wrong")? })
+}
+
+/// A restore.
+pub fn epoch(row: &dyn Columns) -> Result<Epoch, StoreError> {
+    Ok(Epoch { number: column(row, "number")?, began: date(row, "began")? })
 }
 
 /// A line of a statement, and its place.

@@ -350,6 +350,25 @@ impl Reason {
     }
 }
 
+/// What a restore from a backup begins (`server-stub restore`): what happened between backup and restore is not known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Epoch {
+    /// Counts restores, from 1.
+    pub number: u64,
+    /// When it began. Requests that were dated before may have been answered in what was lost.
+    pub began: Date,
+}
+
+impl Epoch {
+    /// How many sessions an epoch has numbers for: more than are opened in a lifetime.
+    const SESSIONS: u32 = 40;
+
+    /// Session numbers of this epoch are larger than this; those of what was lost were smaller.
+    pub fn sessions_after(&self) -> u64 {
+        self.number << Self::SESSIONS
+    }
+}
+
 /// A journal entry: an amount leaves one account and enters another of the same currency.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {

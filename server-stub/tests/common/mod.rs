@@ -88,8 +88,12 @@ pub fn money(text: &str) -> Money {
 
 impl World {
     pub fn new(protocol: Protocol, kind: Kind) -> Self {
-        // Both suites do the same here; what 1.0 is cut to has tests of its own.
-        Self::with(protocol, kind, Config { allow_classic: true, classic_caps: None, ..Config::default() })
+        Self::with(protocol, kind, Self::config())
+    }
+
+    /// Both suites do the same; what 1.0 is cut to has tests of its own.
+    pub fn config() -> Config {
+        Config { allow_classic: true, classic_caps: None, ..Config::default() }
     }
 
     pub fn with(protocol: Protocol, kind: Kind, config: Config) -> Self {

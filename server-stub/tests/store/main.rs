@@ -40,6 +40,7 @@ conformance! {
     loads_count_within_a_window_and_clear
     sessions_are_due_after_their_last_millisecond
     new_numbers_are_new
+    an_epoch_begins_once_and_numbers_leap
     attempts_are_counted_one_by_one
     the_same_report_is_one
     of_many_at_once_each_stands_or_falls_alone

@@ -6,8 +6,8 @@ use protocol::date::Date;
 use protocol::money::Money;
 use protocol::value::SessionId;
 use server_stub::store::record::{
-    Attempts, Challenge, Entry, Instrument, InstrumentId, LogKey, Movement, Persona, PersonaStatus, Reason, Report,
-    SessionEnd, SessionStatus, Transaction,
+    Attempts, Challenge, Entry, Epoch, Instrument, InstrumentId, LogKey, Movement, Persona, PersonaStatus, Reason,
+    Report, SessionEnd, SessionStatus, Transaction,
 };
 use server_stub::store::{Account, Change, ChangeSet, CommitError, Condition, Conflict};
 
@@ -224,6 +224,18 @@ pub async fn new_numbers_are_new(kind: Kind) {
     assert!(first != second);
     let found = bench.store.sessions(&[first, second, SessionId::of_number(u64::MAX)]).await;
     assert!(found.expect("a store").is_empty());
+}
+
+pub async fn an_epoch_begins_once_and_numbers_leap(kind: Kind) {
+    let bench = Bench::new(kind);
+    assert_eq!(bench.store.epoch().await, Ok(None));
+    let epoch = |number| Epoch { number, began: date() };
+    assert_eq!(bench.commit([Change::Epoch(epoch(1))]).await, Ok(()));
+    assert_eq!(bench.commit([Change::Epoch(epoch(1))]).await, Err(Conflict::EpochBegan(1)));
+    assert!(bench.store.new_session_id().await.expect("a store").number() > 1 << 40);
+    assert_eq!(bench.commit([Change::Epoch(epoch(2))]).await, Ok(()));
+    assert_eq!(bench.store.epoch().await, Ok(Some(epoch(2))));
+    assert!(bench.store.new_session_id().await.expect("a store").number() > 2 << 40);
 }
 
 pub async fn attempts_are_counted_one_by_one(kind: Kind) {

@@ -86,6 +86,12 @@ fn change(db: &Connection, change: &Change) -> Result<(), CommitError> {
         Change::Refund(refund) => give_back(db, refund)?,
         Change::Log(entry) => log(db, entry)?,
         Change::Report(report) => keep_report(db, report)?,
+        Change::Epoch(epoch) => {
+            let sql = "INSERT INTO epoch VALUES (?1, ?2) ON CONFLICT DO NOTHING";
+            if run(db, sql, params![signed(epoch.number)?, epoch.began.millis()])? == 0 {
+                return Err(Conflict::EpochBegan(epoch.number).into());
+            }
+        }
         Change::Attempts { id, before, after } => count(db, id, *before, *after)?,
         // The journal is a chain, and the others are in the plan.
         Change::Journal(_) | Change::Use(_) | Change::End(..) => {}

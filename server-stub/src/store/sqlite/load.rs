@@ -8,7 +8,7 @@ use protocol::persona::PersonaId;
 use protocol::value::{Index, SessionId};
 use rusqlite::{Connection, Params, params};
 
-use super::super::record::{Attempts, InstrumentId, LogKey, Session, Transaction};
+use super::super::record::{Attempts, Epoch, InstrumentId, LogKey, Session, Transaction};
 use super::super::row::{Columns, column, count, log_key, name_of, persona_id, signed};
 use super::super::{BookReader, BookRow, ChainHead, Collected, Logged, PersonaFile, StoreError, read};
 use super::CHAIN;
@@ -132,6 +132,11 @@ pub fn loaded_since(
 /// Wrong passphrases for an id.
 pub fn attempts(db: &Connection, id: &PersonaId) -> Result<Option<Attempts>, StoreError> {
     one(db, "SELECT * FROM attempt WHERE persona = ?1", [id.as_str()], read::attempts)
+}
+
+/// What the last restore began.
+pub fn epoch(db: &Connection) -> Result<Option<Epoch>, StoreError> {
+    one(db, "SELECT * FROM epoch ORDER BY number DESC LIMIT 1", [], read::epoch)
 }
 
 /// Personas for whom time has come.

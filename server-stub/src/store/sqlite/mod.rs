@@ -22,7 +22,7 @@ use protocol::value::{Index, SessionId};
 use rusqlite::{Connection, OpenFlags, Row};
 
 use self::committer::Committer;
-use super::record::{Attempts, InstrumentId, LogKey, Session, Transaction};
+use super::record::{Attempts, Epoch, InstrumentId, LogKey, Session, Transaction};
 use super::row::{self, Columns};
 use super::{
     BookReader, Books, Change, ChangeSet, Collected, CommitError, Logged, PersonaFile, Refund, Statement, Store,
@@ -58,7 +58,9 @@ impl SqliteStore {
         let path = folder.join(FILE);
         let connection = open_writer(&path)?;
         let last: i64 = connection.query_row("SELECT COALESCE(MAX(id), 0) FROM session_130", [], |row| row.get(0))?;
-        let last_session = AtomicU64::new(u64::try_from(last).map_err(|_| row::damaged("id"))?);
+        let last = u64::try_from(last).map_err(|_| row::damaged("id"))?;
+        let epoch = load::epoch(&connection)?.map_or(0, |epoch| epoch.sessions_after());
+        let last_session = AtomicU64::new(last.max(epoch));
         Ok(Self { path, readers: Mutex::default(), committer: Committer::start(connection)?, last_session })
     }
 
@@ -129,16 +131,23 @@ impl Store for SqliteStore {
         self.read(|connection| load::due(connection, now, limit))
     }
 
+    async fn epoch(&self) -> Result<Option<Epoch>, StoreError> {
+        self.read(load::epoch)
+    }
+
     async fn new_session_id(&self) -> Result<SessionId, StoreError> {
         Ok(SessionId::of_number(self.last_session.fetch_add(1, Ordering::Relaxed) + 1))
     }
 
     async fn commit(&self, set: ChangeSet) -> Result<(), CommitError> {
         for change in &set.changes {
-            if let Change::Open(session) = change {
+            let taken = match change {
                 // Numbers that did not come from us (an import, a test) are not given again.
-                self.last_session.fetch_max(session.id.number(), Ordering::Relaxed);
-            }
+                Change::Open(session) => session.id.number(),
+                Change::Epoch(epoch) => epoch.sessions_after(),
+                _ => continue,
+            };
+            self.last_session.fetch_max(taken, Ordering::Relaxed);
         }
         self.committer.commit(set).await
     }
@@ -171,6 +180,23 @@ impl Books for SqliteBooks {
         connection.execute_batch("BEGIN")?;
         load::books(&connection, see)
     }
+}
+
+/// Copies the books of one file into another, which must not exist: as they are at one moment, whether a server runs on
+/// them or not.
+///
+/// # Errors
+/// The one cannot be read, or the other exists or cannot be written.
+pub fn copy(from: &Path, to: &Path) -> Result<(), StoreError> {
+    let fault = |error: std::io::Error| StoreError(format!("{}: {error}", to.display()));
+    let connection = open_reader(from)?;
+    let file = OpenOptions::new().create_new(true).write(true).mode(0o600).open(to).map_err(fault)?;
+    let name = to.to_str().ok_or_else(|| StoreError(format!("{}: not a name in UTF-8", to.display())))?;
+    connection.execute("VACUUM INTO ?1", [name])?;
+    file.sync_all().map_err(fault)?;
+    // The name is on the disk when its folder is.
+    let folder = to.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    std::fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(fault)
 }
 
 fn open_writer(path: &Path) -> Result<Connection, StoreError> {

@@ -17,6 +17,7 @@ const STEPS: &[Step] = &[
         db.execute_batch(include_str!("schema/2.sql"))?;
         chain(db)
     },
+    |db| Ok(db.execute_batch(include_str!("schema/3.sql"))?),
 ];
 
 /// Takes the steps that are missing, all in one transaction.
