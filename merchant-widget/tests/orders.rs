@@ -17,6 +17,8 @@ fn new(stage: &Stage, note: &str) -> NewOrder {
         amount: usd("42.50"),
         note: Note::of(note).expect("a note"),
         reference: None,
+        items: Vec::new(),
+        other_amounts: Vec::new(),
         returns: Returns::default(),
         expires: stage.now.plus_secs(60),
     }

@@ -29,7 +29,7 @@ enum Command {
     /// Make books of a backup: sessions end, what was answered since cannot be done twice. See docs/operations.md.
     Restore(backup::RestoreArgs),
     /// Run a merchant's till (the merchant computer 300).
-    Till(till::Args),
+    Till(Box<till::Args>),
     /// Run server, till and demo shop on this machine, to look at.
     Demo(demo::Args),
 }
@@ -44,7 +44,7 @@ pub async fn run(cli: Cli) -> Ending {
         Command::Audit(args) => audit::run(&args).await,
         Command::Backup(args) => backup::backup(&args),
         Command::Restore(args) => backup::run(&args).await,
-        Command::Till(args) => till::run(args).await,
+        Command::Till(args) => till::run(*args).await,
         Command::Demo(args) => demo::run(args).await,
     }
 }

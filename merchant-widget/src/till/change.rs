@@ -1,8 +1,11 @@
 //! What a step wants stored: all of it in one transaction, or none.
 
+use protocol::keys::ServerKey;
 use protocol::value::Num;
 
 use super::record::{Batch, CollectionLog, Instrument, OpeningLog, Order, Pending, Persona, SalesSession};
+use super::refund::RefundLog;
+use super::settlement::Settlement;
 
 /// How often a record was written. A record that is put carries the number it had when it was read, 0 for a new one;
 /// the store refuses the whole change set where another number stands by then.
@@ -30,6 +33,12 @@ pub enum Change {
     PutBatch(Batch),
     /// Logs a collection (370A to 370M).
     PutCollection(CollectionLog),
+    /// Logs a refund.
+    PutRefund(RefundLog),
+    /// Logs a settlement.
+    PutSettlement(Settlement),
+    /// The server has another key (315A).
+    PutServerKey(ServerKey),
 }
 
 /// Changes that belong together.

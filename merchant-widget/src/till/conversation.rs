@@ -43,6 +43,22 @@ pub enum AnswerFault {
 }
 
 impl AnswerFault {
+    /// Whether the server did not look at what was asked, for a reason that the till can mend: its clock, or a server key
+    /// that is not in use any more.
+    pub fn is_stale(&self) -> bool {
+        matches!(self, Self::ClockSkew(_)) || self.problem() == Some(&Problem::SERVERKEY_UNKNOWN)
+    }
+
+    /// The server's code, if it named one.
+    pub fn problem(&self) -> Option<&Problem> {
+        match self {
+            Self::Unusable(ReplyFault::Refused(error)) => Some(&error.problem),
+            Self::Later(problem) | Self::Refused { problem, .. } => Some(problem),
+            Self::ClockSkew(_) => Some(&Problem::CLOCK_SKEW),
+            Self::Unusable(_) | Self::Damaged | Self::Lacks(_) => None,
+        }
+    }
+
     /// Whether the same bytes should be sent again.
     pub fn is_passing(&self) -> bool {
         match self {

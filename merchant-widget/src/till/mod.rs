@@ -8,6 +8,8 @@
 //! | --- | --- | --- |
 //! | [`setup`] | registration 401, binding 403 | 320, 330, pending (320N) |
 //! | [`session`] | opening 407 | 360, 370N to 370T |
+//! | [`refund`] | RF1 and RF2 (docs/protocol.md) | 370, refunds |
+//! | [`settlement`] | closing 411, load and unload 405 | 360, settlements |
 //! | [`order`] | payment 409, steps 1701 to 1702: PR1 | 350 |
 //! | [`payment`] | payment 409, steps 1709 to 1710: CA1 | |
 //! | [`collection`] | payment 409, steps 1711 to 1726: CA2, CA3, CA4 | 350, 360, 370A to 370M |
@@ -27,7 +29,7 @@
 //!
 //! | found after a crash | what the till does |
 //! | --- | --- |
-//! | pending R1, BI1 or OS1 | sends the same bytes again |
+//! | pending R1, BI1, OS1, RF1, CS1 or LU1 | sends the same bytes again |
 //! | a batch without CA3 | sends the same CA2 again until a CA3 is there |
 //! | a CA1 that was in no batch yet | nothing: it was never promised to anyone, and the wallet sends it again |
 //! | a batch whose CA3 is stored | nothing: a CA1 that comes again gets the stored CA4 |
@@ -38,7 +40,9 @@ pub mod conversation;
 pub mod order;
 pub mod payment;
 pub mod record;
+pub mod refund;
 pub mod session;
+pub mod settlement;
 pub mod setup;
 
 pub use change::{Change, ChangeSet};

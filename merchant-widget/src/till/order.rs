@@ -4,7 +4,7 @@ use protocol::date::Date;
 use protocol::fault::FormFault;
 use protocol::message::offer::{Note, PaymentRequest};
 use protocol::message::payment::NoteHash;
-use protocol::money::Money;
+use protocol::money::{Amounts, Money};
 use protocol::offer::{Offer, note_hash};
 use protocol::suite::CryptoFault;
 use protocol::value::{OrderId, Url};
@@ -12,7 +12,7 @@ use rand_core::CryptoRng;
 use thiserror::Error;
 
 use super::change::Version;
-use super::record::{Flag, Order, Persona, Reference, Status};
+use super::record::{Flag, Item, Order, Persona, Reference, Status};
 use super::setup::key_name;
 use super::{Change, ChangeSet, Moment, software_version};
 
@@ -25,6 +25,10 @@ pub struct NewOrder {
     pub note: Note,
     /// The shop's own name for it.
     pub reference: Option<Reference>,
+    /// What is sold; together the price, or nothing.
+    pub items: Vec<Item>,
+    /// The price in other currencies, for wallets to show.
+    pub other_amounts: Vec<Money>,
     /// Where the browser goes afterwards, where not to the till's default pages.
     pub returns: Returns,
     /// From when on no payment is taken any more.
@@ -48,6 +52,12 @@ pub enum OrderFault {
     /// Nothing is free, not even here.
     #[error("the amount is nothing")]
     Nothing,
+    /// The items do not sum to the price.
+    #[error("the items sum to {0}")]
+    Items(Money),
+    /// A price in another currency that is none.
+    #[error("{0} is no price in another currency")]
+    OtherAmount(Money),
     /// A wallet takes only offers whose four addresses have the page's origin.
     #[error("{which} has the origin {found}, not {expected}")]
     Origin {
@@ -142,6 +152,7 @@ pub fn place(
     if new.amount.minor <= 0 {
         return Err(OrderFault::Nothing);
     }
+    check_prices(new)?;
     let id = order_id(moment.rng);
     let request = offer(persona, new, links, &id, moment.now)?;
     let text = Offer::write(persona.protocol, &request, &persona.private_key, moment.rng)?;
@@ -158,6 +169,7 @@ pub fn place(
         flag: Flag::Pending,
         collecting: false,
         reference: new.reference.clone(),
+        items: new.items.clone(),
         note_hash: hash,
         placed: moment.now,
         expires: new.expires,
@@ -165,6 +177,24 @@ pub fn place(
         payment_request: text,
     };
     Ok((vec![Change::PutOrder(order.clone())].into(), order))
+}
+
+/// Items sum to the price, and each other currency has one price, another than the price itself.
+fn check_prices(new: &NewOrder) -> Result<(), OrderFault> {
+    let price = |item: &Item| item.unit.minor.checked_mul(i64::from(item.quantity));
+    let sum = new.items.iter().try_fold(0_i64, |sum, item| sum.checked_add(price(item)?)).unwrap_or(i64::MAX);
+    let same = new.items.iter().all(|item| item.unit.currency == new.amount.currency);
+    if !new.items.is_empty() && (sum != new.amount.minor || !same) {
+        return Err(OrderFault::Items(Money::new(new.amount.currency, sum)));
+    }
+    let mut seen = vec![new.amount.currency];
+    for other in &new.other_amounts {
+        if seen.contains(&other.currency) || other.minor <= 0 {
+            return Err(OrderFault::OtherAmount(*other));
+        }
+        seen.push(other.currency);
+    }
+    Ok(())
 }
 
 fn offer(
@@ -192,7 +222,7 @@ fn offer(
         url_failure: page("url-failure", &new.returns.failure, "failure")?,
         key: key_name(persona)?,
         signed_hash: None,
-        other_amounts: None,
+        other_amounts: (!new.other_amounts.is_empty()).then(|| Amounts(new.other_amounts.clone())),
     })
 }
 
@@ -202,7 +232,7 @@ const LETTERS: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 const GROUPS: usize = 4;
 
 /// A new order id such as `7F3K-9QWM-2ABC-4DEF`.
-fn order_id(rng: &mut dyn CryptoRng) -> OrderId {
+pub(crate) fn order_id(rng: &mut dyn CryptoRng) -> OrderId {
     let mut bytes = [0_u8; GROUPS * 4];
     rng.fill_bytes(&mut bytes);
     let letters = bytes.map(|byte| char::from(LETTERS[usize::from(byte % 32)]));

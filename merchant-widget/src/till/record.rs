@@ -12,6 +12,7 @@ use protocol::secret::SessionSecrets;
 use protocol::value::{Index, Num, OrderId, SessionId, Text, Token, Version1};
 
 use super::change::Version;
+use super::refund::RefundId;
 
 /// Merchant persona, record 320 (fig. 6C), with the server that knows it (315, fig. 6B).
 #[derive(Clone, Debug)]
@@ -73,6 +74,14 @@ pub enum Purpose {
     Binding,
     /// OS1 for a session in a currency.
     Opening(Currency),
+    /// CS1 for a sales session.
+    Closing(SessionId),
+    /// RF1 for a refund.
+    Refund(RefundId),
+    /// LU1, named by its transaction.
+    Settlement,
+    /// ST1, which is never stored.
+    Statement,
 }
 
 /// The merchant's own name for an order; shown to the merchant only.
@@ -93,6 +102,8 @@ pub struct Order {
     pub collecting: bool,
     /// The merchant's own name for it.
     pub reference: Option<Reference>,
+    /// What is sold, for the merchant's books; together the price.
+    pub items: Vec<Item>,
     /// The hash of the note that the shopper agrees to.
     pub note_hash: NoteHash,
     /// When it was placed.
@@ -103,6 +114,17 @@ pub struct Order {
     pub paid: Option<Date>,
     /// PR1, as every wallet gets it.
     pub payment_request: String,
+}
+
+/// One line of what an order sells.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Item {
+    /// What.
+    pub name: Text<128>,
+    /// How many.
+    pub quantity: u32,
+    /// What one costs, in the order's currency; negative for a discount.
+    pub unit: Money,
 }
 
 /// 350C.

@@ -87,6 +87,8 @@ impl Stage {
             amount: usd(amount),
             note: Note::of(note).expect("a note"),
             reference: None,
+            items: Vec::new(),
+            other_amounts: Vec::new(),
             returns: Returns::default(),
             expires: self.now.plus_secs(3600),
         };

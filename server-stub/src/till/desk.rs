@@ -4,9 +4,10 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use merchant_widget::till::conversation::AnswerFault;
-use merchant_widget::till::record::Pending;
-use merchant_widget::till::{ChangeSet, Moment};
+use merchant_widget::till::record::{Pending, Persona};
+use merchant_widget::till::{Change, ChangeSet, Moment};
 use protocol::date::Date;
+use protocol::outcome::Problem;
 use rand::rngs::SysRng;
 use rand_core::UnwrapErr;
 use thiserror::Error;
@@ -79,9 +80,9 @@ pub enum TalkFault {
 }
 
 impl TalkFault {
-    /// Whether a new request, made with the clock set right, is worth sending.
-    pub fn is_clock(&self) -> bool {
-        matches!(self, Self::Answer(AnswerFault::ClockSkew(_)))
+    /// Whether a new request is worth sending, once [`Desk::mend`] has done its work.
+    pub fn is_stale(&self) -> bool {
+        matches!(self, Self::Answer(fault) if fault.is_stale())
     }
 }
 
@@ -126,6 +127,32 @@ impl Desk {
             tracing::warn!("{fault}; sending again");
             patience.wait().await;
         }
+    }
+
+    /// The persona, with the server's key as it is now.
+    ///
+    /// # Errors
+    /// The books cannot be read.
+    pub async fn persona(&self) -> Result<Persona, StoreFault> {
+        self.store.persona().await?.ok_or(StoreFault::Damaged("persona_320"))
+    }
+
+    /// Mends what made a request stale: the clock was set right already; a server key that the server does not know any
+    /// more is fetched again.
+    ///
+    /// # Errors
+    /// The server publishes no key of the persona's protocol, or another one than it knows itself.
+    pub async fn mend(&self, fault: &TalkFault) -> Result<(), TalkFault> {
+        let TalkFault::Answer(answer) = fault else { return Ok(()) };
+        if answer.problem() != Some(&Problem::SERVERKEY_UNKNOWN) {
+            return Ok(());
+        }
+        let persona = self.persona().await?;
+        let published = self.server.published().await?;
+        let key = published.key_for(persona.protocol).filter(|key| *key != persona.server_key);
+        let key = key.ok_or(AnswerFault::Refused { problem: Problem::SERVERKEY_UNKNOWN, message: None })?;
+        tracing::info!("the server has another key: {}", key.name.as_str());
+        Ok(self.store.commit(vec![Change::PutServerKey(key)].into()).await?)
     }
 
     async fn give_up<T>(

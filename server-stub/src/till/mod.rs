@@ -8,7 +8,9 @@
 //! | [`store`] | records 320 to 370 in SQLite |
 //! | [`desk`] | books, server and clock together; requests that are sent until their reply is booked |
 //! | [`setup`], [`sessions`], [`collector`] | registration and binding; sales sessions; CA1 to CA4 |
-//! | [`routes`], [`order_form`], [`problem`] | HTTP |
+//! | [`refunds`], [`settlement`] | money that goes back, and to the bank |
+//! | [`routes`], [`api`], [`order_form`], [`problem`] | HTTP |
+//! | [`webhooks`] | events on their way to the shop |
 //!
 //! # Under the shop's origin
 //!
@@ -18,49 +20,64 @@
 //! ```text
 //! server-stub till ... --public-url https://shop.example        (or https://shop.example/till)
 //!
-//! location ~ ^/orders/[^/]+/(payment-request|status|pay)$ { proxy_pass http://127.0.0.1:8402; }
+//! location ~ ^/orders/[^/]+/(payment-request|status|events|pay)$ { proxy_pass http://127.0.0.1:8402; }
 //! ```
 //!
 //! Nothing else of the till needs to be reachable from outside; orders are placed by the shop's server.
 
+mod api;
 pub mod api_key;
 pub mod collector;
 pub mod desk;
+pub mod merchant;
 pub mod order_form;
 pub mod problem;
+pub mod refunds;
 pub mod routes;
 pub mod server;
 pub mod sessions;
+pub mod settlement;
 pub mod setup;
 pub mod store;
+pub mod webhooks;
 
 use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use merchant_widget::till::order::Links;
 use merchant_widget::till::record::Persona;
 use merchant_widget::till::session::SessionLimits;
 use merchant_widget::till::setup::{Account, Application};
 use protocol::Protocol;
-use protocol::money::Currency;
+use protocol::date::Date;
+use protocol::money::{Currency, Money};
 use protocol::persona::RequestedId;
 use protocol::value::{Address, Index, Language, Num, Reading, Text, Token, Value};
 use tokio::net::TcpListener;
+use tokio::sync::{Semaphore, mpsc};
+use tokio::time::sleep;
 
 use crate::cli::Ending;
 use crate::log;
 use crate::serve::until_asked;
 use crate::settings::LogSettings;
-use collector::Collector;
+use api::access::{REMEMBERED_SECS, Scope};
+use collector::{Collector, Incoming};
 use desk::{Clock, Desk};
 use order_form::{MAX_ORDER_MINUTES, Terms};
+use refunds::Refunder;
 use server::Server;
 use sessions::Sessions;
+use settlement::Settler;
 use setup::Plan;
 use store::Store;
+use store::access::AccessKey;
+use webhooks::Deliverer;
+use webhooks::guard::Guard;
 
 /// Reads an argument that is a value of the protocol.
 fn parse<V: Value>(text: &str) -> Result<V, String> {
@@ -117,9 +134,24 @@ pub struct Args {
     #[arg(long, value_name = "MINUTES", value_parser = clap::value_parser!(u32).range(1..=i64::from(MAX_ORDER_MINUTES)),
           default_value_t = 60)]
     pub order_minutes: u32,
-    /// Print a new API key; the old one is refused from then on.
+    /// Print a new first API key, with all scopes; the old first one is refused from then on.
     #[arg(long)]
     pub new_api_key: bool,
+    /// Bring what was earned to the bank account so often; without it, only when the dashboard is asked to.
+    #[arg(long, value_name = "MINUTES", value_parser = clap::value_parser!(u32).range(1..))]
+    pub settle_minutes: Option<u32>,
+    /// What settling leaves in the container for refunds, such as `usd 100.00`; several are allowed.
+    #[arg(long, value_name = "AMOUNT", value_parser = parse::<Money>)]
+    pub settle_keep: Vec<Money>,
+    /// For sandboxes: webhooks may lead to this machine, without encryption.
+    #[arg(long)]
+    pub allow_loopback_webhooks: bool,
+    /// Take over the merchant of another till, from the file that it wrote with --export-merchant (at the first start).
+    #[arg(long, value_name = "FILE")]
+    pub adopt_merchant: Option<PathBuf>,
+    /// Write the merchant's keys to this file, readable by its owner only, so that another till can share them.
+    #[arg(long, value_name = "FILE")]
+    pub export_merchant: Option<PathBuf>,
 }
 
 /// A running till.
@@ -131,8 +163,19 @@ pub struct Till {
     terms: Terms,
     sessions: Arc<Sessions>,
     collector: Arc<Collector>,
-    api_key_hash: Vec<u8>,
+    refunder: Arc<Refunder>,
+    settler: Arc<Settler>,
+    guard: Guard,
+    /// Who may wait for news of orders at once.
+    seats: Arc<Semaphore>,
 }
+
+/// How many wait for news of orders at once; further ones are told to ask again.
+const SEATS: usize = 2_000;
+/// How often the till looks for orders whose time is up.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// How many of these it tells of at once.
+const EXPIRED_AT_ONCE: u32 = 500;
 
 /// What went wrong at the start.
 type StartFault = Box<dyn std::error::Error + Send + Sync>;
@@ -148,18 +191,53 @@ impl Till {
         let desk =
             Desk { store: Store::open(&args.data_dir)?, server: Server::at(&args.server)?, clock: Clock::default() };
         let desk = Arc::new(desk);
+        if let Some(file) = &args.adopt_merchant {
+            merchant::adopt(&desk.store, file).await?;
+        }
         let persona = setup::set_up(&desk, &plan(args)?).await?;
+        if let Some(file) = &args.export_merchant {
+            merchant::export(&desk.store, file).await?;
+        }
         // Last, so that a start that is broken off does not use up the one time that the key is shown.
-        let (api_key, api_key_hash) = api_key(&desk.store, args.new_api_key).await?;
+        let api_key = first_api_key(&desk.store, args.new_api_key).await?;
         let limits = SessionLimits { minutes: args.session_minutes, uses: args.session_uses };
-        let sessions = Sessions::new(desk.clone(), persona.clone(), args.currency.clone(), limits);
-        let sessions = Arc::new(sessions);
+        let sessions = Arc::new(Sessions::new(desk.clone(), args.currency.clone(), limits));
         let (collector, queue) = Collector::new(desk.clone(), persona.clone(), sessions.clone());
-        tokio::spawn(collector.clone().run(queue));
-        let keeper = sessions.clone();
-        tokio::spawn(async move { keeper.keep().await });
+        let settler = Settler::new(desk.clone(), sessions.clone(), args.currency.clone(), args.settle_keep.clone());
+        let (refunder, guard) = (Refunder::new(desk.clone()), Guard { allow_loopback: args.allow_loopback_webhooks });
         let terms = Terms { currencies: args.currency.clone(), order_minutes: args.order_minutes };
-        Ok((Arc::new(Self { desk, persona, links, terms, sessions, collector, api_key_hash }), api_key))
+        let seats = Arc::new(Semaphore::new(SEATS));
+        let till = Self { desk, persona, links, terms, sessions, collector, refunder, settler, guard, seats };
+        let till = Arc::new(till);
+        till.begin(queue, args.settle_minutes)?;
+        Ok((till, api_key))
+    }
+
+    /// Begins everything that goes on by itself.
+    fn begin(self: &Arc<Self>, queue: mpsc::Receiver<Incoming>, settle_minutes: Option<u32>) -> Result<(), StartFault> {
+        tokio::spawn(self.collector.clone().run(queue));
+        let keeper = self.sessions.clone();
+        tokio::spawn(async move { keeper.keep().await });
+        tokio::spawn(self.refunder.clone().resume());
+        let every = settle_minutes.map(|minutes| Duration::from_mins(minutes.into()));
+        tokio::spawn(self.settler.clone().keep(every));
+        tokio::spawn(Deliverer::new(self.desk.clone(), self.guard)?.run());
+        tokio::spawn(self.clone().tidy());
+        Ok(())
+    }
+
+    /// Tells of orders whose time is up, and forgets what nobody asks for any more; never ends.
+    async fn tidy(self: Arc<Self>) {
+        loop {
+            let (now, store) = (self.desk.clock.now(), &self.desk.store);
+            let own = crate::http::now();
+            let told = store.tell_expired(now, EXPIRED_AT_ONCE).await;
+            let forgotten = store.forget(own.plus_secs(-REMEMBERED_SECS), own).await;
+            for fault in [told.map(drop), forgotten].into_iter().filter_map(Result::err) {
+                tracing::error!("{fault}");
+            }
+            sleep(LOOK_EVERY).await;
+        }
     }
 }
 
@@ -182,15 +260,34 @@ fn plan(args: &Args) -> Result<Plan, StartFault> {
     })
 }
 
-/// The hash of the API key, and the key itself if it is new.
-async fn api_key(store: &Store, renew: bool) -> Result<(Option<String>, Vec<u8>), StartFault> {
-    if let Some(hash) = store.api_key_hash().await?.filter(|_| !renew) {
-        return Ok((None, hash));
+/// The name of the key that the first start prints.
+const FIRST_KEY: &str = "first";
+
+/// The first API key, if it is a new one.
+async fn first_api_key(store: &Store, renew: bool) -> Result<Option<String>, StartFault> {
+    let known = store.keys().await?.iter().any(|key| key.id == FIRST_KEY);
+    if known && !renew {
+        return Ok(None);
     }
     let key = api_key::generate();
-    let hash = api_key::hash(&key);
-    store.set_api_key_hash(hash.clone()).await?;
-    Ok((Some(key), hash))
+    let kept = AccessKey {
+        id: FIRST_KEY.to_owned(),
+        hash: api_key::hash(&key),
+        label: FIRST_KEY.to_owned(),
+        scopes: Scope::all_names(),
+        created: crate::http::now(),
+        expires: None,
+    };
+    store.put_key(kept).await?;
+    Ok(Some(key))
+}
+
+/// `2026-11-21T05:18:01.867Z`.
+pub(crate) fn iso(date: Date) -> String {
+    let digits = date.text();
+    let part = |from: usize, to: usize| digits.get(from..to).unwrap_or_default();
+    let (day, time) = ((part(0, 4), part(4, 6), part(6, 8)), (part(8, 10), part(10, 12), part(12, 14), part(14, 17)));
+    format!("{}-{}-{}T{}:{}:{}.{}Z", day.0, day.1, day.2, time.0, time.1, time.2, time.3)
 }
 
 /// Runs the till until it is asked to end.

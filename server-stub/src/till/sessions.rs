@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use merchant_widget::till::record::{Pending, Persona, Purpose, SalesSession};
+use merchant_widget::till::record::{Pending, Purpose, SalesSession};
 use merchant_widget::till::session::{self, SessionLimits};
 use protocol::money::Currency;
 use tokio::sync::Notify;
@@ -22,7 +22,6 @@ const AFTER_REFUSAL: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub struct Sessions {
     desk: Arc<Desk>,
-    persona: Persona,
     currencies: Vec<Currency>,
     limits: SessionLimits,
     /// Somebody wants the sessions to be looked at.
@@ -33,8 +32,8 @@ pub struct Sessions {
 
 impl Sessions {
     /// A keeper that has not begun.
-    pub fn new(desk: Arc<Desk>, persona: Persona, currencies: Vec<Currency>, limits: SessionLimits) -> Self {
-        Self { desk, persona, currencies, limits, wanted: Notify::new(), opened: Notify::new() }
+    pub fn new(desk: Arc<Desk>, currencies: Vec<Currency>, limits: SessionLimits) -> Self {
+        Self { desk, currencies, limits, wanted: Notify::new(), opened: Notify::new() }
     }
 
     /// Opens sessions whenever one is needed; never ends.
@@ -43,7 +42,8 @@ impl Sessions {
             for currency in &self.currencies {
                 if let Err(fault) = self.look_after(*currency).await {
                     tracing::error!("opening a sales session in {currency}: {fault}");
-                    if !fault.is_clock() {
+                    let mended = self.desk.mend(&fault).await;
+                    if !fault.is_stale() || mended.is_err() {
                         tokio::time::sleep(AFTER_REFUSAL).await;
                     }
                 }
@@ -64,9 +64,24 @@ impl Sessions {
             Some(pending) => pending,
             None => self.request(currency).await?,
         };
-        let read = |pending: &Pending, reply: &[u8]| session::opened(&self.persona, pending, reply);
+        self.opened(&pending).await
+    }
+
+    /// Opens a session whether one is needed or not, so that those there are can be closed.
+    ///
+    /// # Errors
+    /// The server refused.
+    pub async fn renew(&self, currency: Currency) -> Result<(), TalkFault> {
+        let pending = self.request(currency).await?;
+        self.opened(&pending).await
+    }
+
+    async fn opened(&self, pending: &Pending) -> Result<(), TalkFault> {
+        let persona = self.desk.persona().await?;
+        let Purpose::Opening(currency) = pending.purpose else { return Ok(()) };
+        let read = |pending: &Pending, reply: &[u8]| session::opened(&persona, pending, reply);
         let refused = |pending: &Pending, fault: &_| session::refused(pending, fault, &self.limits);
-        let opened = self.desk.talk(&pending, read, refused).await?;
+        let opened = self.desk.talk(pending, read, refused).await?;
         let (uses, minutes) = (opened.use_limit.get(), opened.lifetime_minutes.get());
         tracing::info!("sales session in {currency} open: {uses} collections, {minutes} minutes");
         self.opened.notify_waiters();
@@ -74,7 +89,8 @@ impl Sessions {
     }
 
     async fn request(&self, currency: Currency) -> Result<Pending, TalkFault> {
-        let made = self.desk.step(|moment| session::open(&self.persona, currency, &self.limits, moment));
+        let persona = self.desk.persona().await?;
+        let made = self.desk.step(|moment| session::open(&persona, currency, &self.limits, moment));
         let (changes, pending) = made?;
         self.desk.store.commit(changes).await?;
         Ok(pending)

@@ -40,10 +40,11 @@ pub struct Plan {
 /// The server refused.
 pub async fn set_up(desk: &Desk, plan: &Plan) -> Result<Persona, SetupFault> {
     let persona = register(desk, plan).await?;
-    while let Err(fault) = bind(desk, plan, &persona).await {
-        if !fault.is_clock() {
+    while let Err(fault) = bind(desk, plan).await {
+        if !fault.is_stale() {
             return Err(SetupFault::Binding(fault));
         }
+        desk.mend(&fault).await.map_err(SetupFault::Binding)?;
     }
     Ok(persona)
 }
@@ -51,7 +52,8 @@ pub async fn set_up(desk: &Desk, plan: &Plan) -> Result<Persona, SetupFault> {
 async fn register(desk: &Desk, plan: &Plan) -> Result<Persona, SetupFault> {
     loop {
         match try_to_register(desk, plan).await {
-            Err(SetupFault::Registration(fault)) if fault.is_clock() => {}
+            // The next application is made with the keys and the time of then.
+            Err(SetupFault::Registration(fault)) if fault.is_stale() => {}
             other => return other,
         }
     }
@@ -97,14 +99,14 @@ async fn published(desk: &Desk) -> Published {
     }
 }
 
-async fn bind(desk: &Desk, plan: &Plan, persona: &Persona) -> Result<(), TalkFault> {
+async fn bind(desk: &Desk, plan: &Plan) -> Result<(), TalkFault> {
     if desk.store.instrument().await?.is_some() {
         return Ok(());
     }
     let begun = pending(desk, |purpose| matches!(purpose, Purpose::Binding)).await?;
     let pending = match begun {
         Some(pending) => pending,
-        None => binding(desk, plan, persona).await?,
+        None => binding(desk, plan).await?,
     };
     let instrument = desk.talk(&pending, setup::bound, forget).await?;
     tracing::info!("instrument bound: {}", instrument.status);
@@ -112,8 +114,9 @@ async fn bind(desk: &Desk, plan: &Plan, persona: &Persona) -> Result<(), TalkFau
 }
 
 /// Makes BI1 and keeps it.
-async fn binding(desk: &Desk, plan: &Plan, persona: &Persona) -> Result<Pending, TalkFault> {
-    let (changes, pending) = desk.step(|moment| setup::bind(persona, &plan.account, moment))?;
+async fn binding(desk: &Desk, plan: &Plan) -> Result<Pending, TalkFault> {
+    let persona = desk.persona().await?;
+    let (changes, pending) = desk.step(|moment| setup::bind(&persona, &plan.account, moment))?;
     desk.store.commit(changes).await?;
     Ok(pending)
 }

@@ -1,7 +1,9 @@
 //! The till as merchants run it, against the server as operators run it: two processes, real cryptography, real disks.
 
+mod api;
 mod shopper;
 mod town;
+mod webhooks;
 
 use protocol::Protocol;
 use protocol::envelope::Envelope;

@@ -72,6 +72,8 @@ impl Merchant {
             amount: Money::parse(amount, Reading::STRICT).context("an amount")?,
             note: protocol::message::offer::Note::of(note).context("a note")?,
             reference: None,
+            items: Vec::new(),
+            other_amounts: Vec::new(),
             returns: Returns::default(),
             expires: town.now().plus_secs(ORDER_SECS),
         };
@@ -102,7 +104,10 @@ impl Merchant {
                 | Change::PutPending(_)
                 | Change::DeletePending(_)
                 | Change::PutOpening(_)
-                | Change::PutBatch(_) => {}
+                | Change::PutBatch(_)
+                | Change::PutRefund(_)
+                | Change::PutSettlement(_)
+                | Change::PutServerKey(_) => {}
             }
         }
     }

@@ -3,6 +3,10 @@
 //! Write-ahead log with `synchronous=FULL`: a commit is on the disk before anything that follows from it is sent. The file
 //! is locked by its till, so that two tills never share one folder.
 
+pub mod access;
+pub mod events;
+pub mod hooks;
+pub mod ledger;
 mod rows;
 mod schema;
 mod writes;
@@ -12,12 +16,15 @@ use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt 
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use merchant_widget::till::ChangeSet;
 use merchant_widget::till::collection::Underway;
 use merchant_widget::till::record::{Batch, BatchId, CollectionLog, Instrument, Order, Pending, Persona, SalesSession};
+use merchant_widget::till::{Change, ChangeSet};
 use protocol::value::OrderId;
 use rusqlite::{Connection, OptionalExtension as _, Row, TransactionBehavior};
 use thiserror::Error;
+use tokio::sync::{Notify, broadcast};
+
+use self::access::Answered;
 
 /// The file under DIR.
 const FILE: &str = "till.sqlite";
@@ -53,7 +60,19 @@ pub enum StoreFault {
 
 /// The till's books.
 #[derive(Clone, Debug)]
-pub struct Store(Arc<Mutex<Connection>>);
+pub struct Store(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    connection: Mutex<Connection>,
+    /// Orders that were written, for whoever waits for them.
+    written: broadcast::Sender<OrderId>,
+    /// Something is to be delivered.
+    deliver: Notify,
+}
+
+/// How many orders may be written before somebody who waits looks; who is late looks anyway.
+const NOTICES: usize = 1_024;
 
 impl Store {
     /// Opens the books under `folder`, or begins new ones.
@@ -72,7 +91,9 @@ impl Store {
         connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(())).map_err(taken)?;
         connection.pragma_update(None, "synchronous", "FULL")?;
         connection.pragma_update(None, "foreign_keys", true)?;
-        let store = Self(Arc::new(Mutex::new(connection)));
+        let (written, _) = broadcast::channel(NOTICES);
+        let inner = Inner { connection: Mutex::new(connection), written, deliver: Notify::new() };
+        let store = Self(Arc::new(inner));
         store.migrate()?;
         Ok(store)
     }
@@ -94,7 +115,7 @@ impl Store {
 
     /// A panic while the books were open rolled its transaction back: they may be used again.
     fn connection(&self) -> MutexGuard<'_, Connection> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.connection.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Works on the books where blocking harms nobody.
@@ -112,14 +133,53 @@ impl Store {
     /// # Errors
     /// [`StoreFault::Conflict`] if a record was changed since it was read.
     pub async fn commit(&self, changes: ChangeSet) -> Result<(), StoreFault> {
+        self.commit_answered(changes, None).await
+    }
+
+    /// As [`Store::commit`], and keeps what is answered under an Idempotency-Key.
+    ///
+    /// # Errors
+    /// [`StoreFault::Conflict`] too if something was answered under it meanwhile.
+    pub async fn commit_answered(&self, changes: ChangeSet, answered: Option<Answered>) -> Result<(), StoreFault> {
+        let is_order =
+            |change: &Change| if let Change::PutOrder(order) = change { Some(order.id.clone()) } else { None };
+        let orders: Vec<_> = changes.0.iter().filter_map(is_order).collect();
         self.work(move |connection| {
             let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
             for change in &changes.0 {
                 writes::apply(&transaction, change).map_err(conflict)?;
             }
+            if let Some(answered) = &answered {
+                access::put_answered(&transaction, answered).map_err(conflict)?;
+            }
             transaction.commit().map_err(Into::into)
         })
-        .await
+        .await?;
+        for order in &orders {
+            self.notice(order);
+        }
+        self.wake();
+        Ok(())
+    }
+
+    /// Tells of orders as they are written.
+    pub fn watch(&self) -> broadcast::Receiver<OrderId> {
+        self.0.written.subscribe()
+    }
+
+    fn notice(&self, order: &OrderId) {
+        // Nobody may be waiting.
+        let _ = self.0.written.send(order.clone());
+    }
+
+    /// Wakes whoever delivers.
+    fn wake(&self) {
+        self.0.deliver.notify_one();
+    }
+
+    /// Waits until something may have to be delivered.
+    pub async fn until_woken(&self) {
+        self.0.deliver.notified().await;
     }
 
     async fn find<T: Send + 'static, P: rusqlite::Params + Send + 'static>(
@@ -203,23 +263,6 @@ impl Store {
     pub async fn underway(&self, id: &BatchId) -> Result<Underway, StoreFault> {
         let id = id.clone();
         self.work(move |connection| underway(connection, &id)).await
-    }
-
-    /// The hash of the API key.
-    ///
-    /// # Errors
-    /// The books cannot be read.
-    pub async fn api_key_hash(&self) -> Result<Option<Vec<u8>>, StoreFault> {
-        self.find("SELECT hash FROM api_key", [], |row| Ok(row.get(0)?)).await
-    }
-
-    /// Puts the hash of a new API key in the place of the old one.
-    ///
-    /// # Errors
-    /// The books cannot be written.
-    pub async fn set_api_key_hash(&self, hash: Vec<u8>) -> Result<(), StoreFault> {
-        let sql = "INSERT INTO api_key (one, hash) VALUES (1, ?1) ON CONFLICT (one) DO UPDATE SET hash = excluded.hash";
-        self.work(move |connection| connection.execute(sql, [hash]).map_err(Into::into).map(drop)).await
     }
 }
 

@@ -2,43 +2,46 @@
 
 use merchant_widget::till::change::Version;
 use merchant_widget::till::record::{
-    Batch, BatchId, CollectionLog, Flag, Instrument, LogStatus, Order, Pending, Persona, Purpose, SalesSession,
+    Batch, BatchId, CollectionLog, Flag, Instrument, Item, LogStatus, Order, Pending, Persona, Purpose, SalesSession,
 };
+use merchant_widget::till::refund::RefundLog;
+use merchant_widget::till::settlement::Settlement;
 use protocol::Protocol;
 use protocol::date::Date;
 use protocol::keys::{PersonaKey, PublicKey, ServerKey};
 use protocol::message::payment::NoteHash;
-use protocol::money::{Currency, Money};
+use protocol::money::{Currency, Money, SignedMoney};
 use protocol::outcome::Problem;
 use protocol::persona::PersonaId;
 use protocol::secret::{SecretBytes, SessionSecrets};
-use protocol::value::{Index, Num, OrderId, Reading, ServerKeyName, SessionId, Value};
+use protocol::value::{Index, Num, OrderId, Reading, ServerKeyName, SessionId, Text, Value};
 use rusqlite::Row;
+use serde::{Deserialize, Serialize};
 
 use super::StoreFault;
 
 /// A column's value, or which column is damaged.
-fn sound<T>(value: Option<T>, column: &'static str) -> Result<T, StoreFault> {
+pub(super) fn sound<T>(value: Option<T>, column: &'static str) -> Result<T, StoreFault> {
     value.ok_or(StoreFault::Damaged(column))
 }
 
 /// A column whose text is a value of the protocol.
-fn value<V: Value>(row: &Row<'_>, column: &'static str) -> Result<V, StoreFault> {
+pub(super) fn value<V: Value>(row: &Row<'_>, column: &'static str) -> Result<V, StoreFault> {
     let text: String = row.get(column)?;
     sound(V::parse(&text, Reading::STRICT), column)
 }
 
-fn optional<V: Value>(row: &Row<'_>, column: &'static str) -> Result<Option<V>, StoreFault> {
+pub(super) fn optional<V: Value>(row: &Row<'_>, column: &'static str) -> Result<Option<V>, StoreFault> {
     let text: Option<String> = row.get(column)?;
     text.map(|text| sound(V::parse(&text, Reading::STRICT), column)).transpose()
 }
 
-fn number(row: &Row<'_>, column: &'static str) -> Result<u64, StoreFault> {
+pub(super) fn number(row: &Row<'_>, column: &'static str) -> Result<u64, StoreFault> {
     let number: i64 = row.get(column)?;
     sound(u64::try_from(number).ok(), column)
 }
 
-fn index(row: &Row<'_>, column: &'static str) -> Result<Index, StoreFault> {
+pub(super) fn index(row: &Row<'_>, column: &'static str) -> Result<Index, StoreFault> {
     sound(Index::of(number(row, column)?), column)
 }
 
@@ -46,26 +49,30 @@ fn byte(row: &Row<'_>, column: &'static str) -> Result<u8, StoreFault> {
     sound(u8::try_from(number(row, column)?).ok(), column)
 }
 
-fn date(row: &Row<'_>, column: &'static str) -> Result<Date, StoreFault> {
+pub(super) fn date(row: &Row<'_>, column: &'static str) -> Result<Date, StoreFault> {
     Ok(Date::from_millis(row.get(column)?))
 }
 
-fn optional_date(row: &Row<'_>, column: &'static str) -> Result<Option<Date>, StoreFault> {
+pub(super) fn optional_date(row: &Row<'_>, column: &'static str) -> Result<Option<Date>, StoreFault> {
     let millis: Option<i64> = row.get(column)?;
     Ok(millis.map(Date::from_millis))
 }
 
-fn money(row: &Row<'_>, currency: &'static str, minor: &'static str) -> Result<Money, StoreFault> {
+pub(super) fn money(row: &Row<'_>, currency: &'static str, minor: &'static str) -> Result<Money, StoreFault> {
     Ok(Money::new(value::<Currency>(row, currency)?, row.get(minor)?))
 }
 
-fn optional_money(row: &Row<'_>, currency: &'static str, minor: &'static str) -> Result<Option<Money>, StoreFault> {
+pub(super) fn optional_money(
+    row: &Row<'_>,
+    currency: &'static str,
+    minor: &'static str,
+) -> Result<Option<Money>, StoreFault> {
     let amount: Option<i64> = row.get(minor)?;
     let currency: Option<Currency> = optional(row, currency)?;
     Ok(currency.zip(amount).map(|(currency, amount)| Money::new(currency, amount)))
 }
 
-fn session_id(row: &Row<'_>, column: &'static str) -> Result<SessionId, StoreFault> {
+pub(super) fn session_id(row: &Row<'_>, column: &'static str) -> Result<SessionId, StoreFault> {
     sound(SessionId::of(row.get(column)?), column)
 }
 
@@ -102,12 +109,16 @@ pub fn instrument(row: &Row<'_>) -> Result<Instrument, StoreFault> {
     Ok(Instrument { number: row.get("number")?, status: row.get("status")?, recurring })
 }
 
-/// The three purposes as they are stored.
+/// Purposes as they are stored.
 pub fn purpose_name(purpose: &Purpose) -> &'static str {
     match purpose {
         Purpose::Registration { .. } => "registration",
         Purpose::Binding => "binding",
         Purpose::Opening(_) => "opening",
+        Purpose::Closing(_) => "closing",
+        Purpose::Refund(_) => "refund",
+        Purpose::Settlement => "settlement",
+        Purpose::Statement => "statement",
     }
 }
 
@@ -120,6 +131,9 @@ pub fn pending(row: &Row<'_>) -> Result<Pending, StoreFault> {
             Purpose::Registration { private_key: personal_key(row)?, server_key }
         }
         "binding" => Purpose::Binding,
+        "closing" => Purpose::Closing(value(row, "subject")?),
+        "refund" => Purpose::Refund(value(row, "subject")?),
+        "settlement" => Purpose::Settlement,
         _ => Purpose::Opening(value(row, "currency")?),
     };
     let request: String = row.get("request")?;
@@ -158,11 +172,71 @@ pub fn order(row: &Row<'_>) -> Result<Order, StoreFault> {
         flag: flag(row)?,
         collecting: row.get("collecting")?,
         reference: optional(row, "reference")?,
+        items: items(row)?,
         note_hash: sound(NoteHash::of(row.get("note_hash")?), "note_hash")?,
         placed: date(row, "placed")?,
         expires: date(row, "expires")?,
         paid: optional_date(row, "paid")?,
         payment_request: row.get("payment_request")?,
+    })
+}
+
+/// An item as it is stored, and as shops read it.
+#[derive(Serialize, Deserialize)]
+pub struct StoredItem {
+    name: String,
+    quantity: u32,
+    unit: String,
+}
+
+impl From<&Item> for StoredItem {
+    fn from(item: &Item) -> Self {
+        let Item { name, quantity, unit } = item;
+        Self { name: name.as_str().to_owned(), quantity: *quantity, unit: unit.to_string() }
+    }
+}
+
+fn items(row: &Row<'_>) -> Result<Vec<Item>, StoreFault> {
+    let text: String = row.get("items")?;
+    let stored: Vec<StoredItem> = sound(serde_json::from_str(&text).ok(), "items")?;
+    let item = |StoredItem { name, quantity, unit }| {
+        let unit = SignedMoney::parse(&unit, Reading::STRICT)?.0;
+        Some(Item { name: Text::of(&name)?, quantity, unit })
+    };
+    stored.into_iter().map(|stored| sound(item(stored), "items")).collect()
+}
+
+/// A refund.
+pub fn refund(row: &Row<'_>) -> Result<RefundLog, StoreFault> {
+    let status: String = row.get("status")?;
+    Ok(RefundLog {
+        version: version(row)?,
+        id: value(row, "refund_id")?,
+        order_id: value(row, "order_id")?,
+        payment: row.get("payment")?,
+        amount: money(row, "currency", "amount")?,
+        note: optional(row, "note")?,
+        status: sound(LogStatus::of(&status), "status")?,
+        transaction: sound(Num::of(number(row, "transaction_number")?), "transaction_number")?,
+        returned: optional_money(row, "returned_currency", "returned")?,
+        result: optional(row, "result")?,
+        asked: date(row, "asked")?,
+        done: optional_date(row, "done")?,
+    })
+}
+
+/// A settlement.
+pub fn settlement(row: &Row<'_>) -> Result<Settlement, StoreFault> {
+    let status: String = row.get("status")?;
+    Ok(Settlement {
+        version: version(row)?,
+        transaction: sound(Num::of(number(row, "transaction_number")?), "transaction_number")?,
+        amount: money(row, "currency", "amount")?,
+        status: sound(LogStatus::of(&status), "status")?,
+        balance: optional_money(row, "currency", "balance")?,
+        result: optional(row, "result")?,
+        asked: date(row, "asked")?,
+        done: optional_date(row, "done")?,
     })
 }
 

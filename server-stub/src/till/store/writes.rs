@@ -7,14 +7,17 @@ use merchant_widget::till::change::Version;
 use merchant_widget::till::record::{
     Batch, CollectionLog, Instrument, OpeningLog, Order, Pending, Persona, Purpose, Reference, SalesSession,
 };
+use merchant_widget::till::refund::RefundLog;
+use merchant_widget::till::settlement::Settlement;
 use protocol::date::Date;
 use protocol::money::Money;
 use protocol::outcome::Problem;
-use protocol::value::SessionId;
-use rusqlite::{Transaction, named_params, params};
+use protocol::value::{SessionId, Text, Value as _};
+use rusqlite::{OptionalExtension as _, Transaction, named_params, params};
 
 use super::StoreFault;
-use super::rows::{flag_columns, purpose_name};
+use super::events;
+use super::rows::{StoredItem, flag_columns, purpose_name};
 
 /// Applies one change.
 pub fn apply(books: &Transaction<'_>, change: &Change) -> Result<(), StoreFault> {
@@ -34,6 +37,12 @@ pub fn apply(books: &Transaction<'_>, change: &Change) -> Result<(), StoreFault>
         Change::PutOpening(log) => put_opening(books, log),
         Change::PutBatch(batch) => put_batch(books, batch),
         Change::PutCollection(log) => put_collection(books, log),
+        Change::PutRefund(refund) => put_refund(books, refund),
+        Change::PutSettlement(settlement) => put_settlement(books, settlement),
+        Change::PutServerKey(key) => {
+            let sql = "UPDATE persona_320 SET server_key = ?1, server_key_spki = ?2 WHERE protocol = ?3";
+            one(books.execute(sql, params![key.name.as_str(), key.public.spki(), key.protocol.number()])?)
+        }
     }
 }
 
@@ -71,46 +80,63 @@ fn put_pending(books: &Transaction<'_>, pending: &Pending) -> Result<(), StoreFa
     let sent = request.restore().ok_or(StoreFault::Damaged("request"))?;
     let json = serde_json::to_string(request).map_err(|_| StoreFault::Damaged("request"))?;
     let currency = if let Purpose::Opening(currency) = purpose { Some(currency.code()) } else { None };
+    let subject = match purpose {
+        Purpose::Closing(session) => Some(session.text().into_owned()),
+        Purpose::Refund(refund) => Some(refund.to_string()),
+        _ => None,
+    };
     let (key, server) = match purpose {
         Purpose::Registration { private_key, server_key } => (Some(private_key.pkcs8()), Some(server_key)),
-        Purpose::Binding | Purpose::Opening(_) => (None, None),
+        _ => (None, None),
     };
     let sql = "INSERT INTO pending_320n (transaction_number, purpose, currency, private_key, server_key,
-               server_key_spki, protocol, request) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+               server_key_spki, protocol, request, subject) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
     let name = server.map(|key| key.name.as_str());
     let spki = server.map(|key| key.public.spki());
     let number = whole(transaction.get());
     let purpose = purpose_name(purpose);
-    one(books.execute(sql, params![number, purpose, currency, key, name, spki, sent.protocol.number(), json])?)
+    let protocol = sent.protocol.number();
+    one(books.execute(sql, params![number, purpose, currency, key, name, spki, protocol, json, subject])?)
 }
 
 fn put_order(books: &Transaction<'_>, order: &Order) -> Result<(), StoreFault> {
     let Order { version, id, flag, collecting, paid, .. } = order;
     let (flag, problem) = flag_columns(flag);
     if *version == Version::default() {
-        return insert_order(books, order);
+        insert_order(books, order)?;
+        return events::of_new_order(books, order);
     }
+    let before = flag_before(books, order)?;
     let sql = "UPDATE order_350 SET version = version + 1, flag = :flag, problem = :problem, collecting = :collecting,
                paid = :paid WHERE order_id = :id AND version = :version";
     let values = named_params! {
         ":flag": flag, ":problem": problem, ":collecting": collecting, ":paid": millis(*paid),
         ":id": id.as_str(), ":version": whole(version.0),
     };
-    one(books.execute(sql, values)?)
+    one(books.execute(sql, values)?)?;
+    if before.as_deref() == Some(flag) { Ok(()) } else { events::of_order(books, order) }
+}
+
+/// Flag 350C as it stands.
+fn flag_before(books: &Transaction<'_>, order: &Order) -> Result<Option<String>, StoreFault> {
+    let mut statement = books.prepare_cached("SELECT flag FROM order_350 WHERE order_id = ?1")?;
+    Ok(statement.query_row([order.id.as_str()], |row| row.get(0)).optional()?)
 }
 
 fn insert_order(books: &Transaction<'_>, order: &Order) -> Result<(), StoreFault> {
     let Order { version: _, id, amount, flag, collecting, reference, note_hash, placed, expires, paid, .. } = order;
     let (flag, problem) = flag_columns(flag);
     let sql = "INSERT INTO order_350 (order_id, version, currency, amount, flag, problem, collecting, reference,
-               note_hash, placed, expires, paid, payment_request)
+               note_hash, placed, expires, paid, payment_request, items)
                VALUES (:id, 1, :currency, :amount, :flag, :problem, :collecting, :reference, :hash, :placed, :expires,
-               :paid, :request)";
+               :paid, :request, :items)";
+    let items: Vec<_> = order.items.iter().map(StoredItem::from).collect();
+    let items = serde_json::to_string(&items).map_err(|_| StoreFault::Damaged("items"))?;
     let values = named_params! {
         ":id": id.as_str(), ":currency": amount.currency.code(), ":amount": amount.minor, ":flag": flag,
         ":problem": problem, ":collecting": collecting, ":reference": reference.as_ref().map(Reference::as_str),
         ":hash": note_hash.as_slice(), ":placed": placed.millis(), ":expires": expires.millis(),
-        ":paid": millis(*paid), ":request": order.payment_request,
+        ":paid": millis(*paid), ":request": order.payment_request, ":items": items,
     };
     one(books.execute(sql, values)?)
 }
@@ -205,4 +231,54 @@ fn insert_collection(books: &Transaction<'_>, log: &CollectionLog) -> Result<(),
         ":received": log.received.millis(),
     };
     one(books.execute(sql, values)?)
+}
+
+fn put_refund(books: &Transaction<'_>, refund: &RefundLog) -> Result<(), StoreFault> {
+    let RefundLog { version, id, status, transaction, returned, result, done, .. } = refund;
+    if *version == Version::default() {
+        return insert_refund(books, refund);
+    }
+    let sql = "UPDATE cash_log_370_refunds SET version = version + 1, status = :status, transaction_number = :number,
+               returned = :returned, returned_currency = :returned_currency, result = :result, done = :done
+               WHERE refund_id = :id AND version = :version";
+    let returned = columns(*returned);
+    let values = named_params! {
+        ":status": status.as_str(), ":number": whole(transaction.get()), ":returned": returned.1,
+        ":returned_currency": returned.0, ":result": result.as_ref().map(Problem::code), ":done": millis(*done),
+        ":id": id.as_str(), ":version": whole(version.0),
+    };
+    one(books.execute(sql, values)?)?;
+    events::of_refund(books, refund)
+}
+
+fn insert_refund(books: &Transaction<'_>, refund: &RefundLog) -> Result<(), StoreFault> {
+    let RefundLog { id, order_id, payment, amount, note, status, transaction, asked, .. } = refund;
+    let sql = "INSERT INTO cash_log_370_refunds (refund_id, version, order_id, payment, currency, amount, note, status,
+               transaction_number, asked)
+               VALUES (:id, 1, :order, :payment, :currency, :amount, :note, :status, :number, :asked)";
+    let values = named_params! {
+        ":id": id.as_str(), ":order": order_id.as_str(), ":payment": payment, ":currency": amount.currency.code(),
+        ":amount": amount.minor, ":note": note.as_ref().map(Text::as_str), ":status": status.as_str(),
+        ":number": whole(transaction.get()), ":asked": asked.millis(),
+    };
+    one(books.execute(sql, values)?)
+}
+
+fn put_settlement(books: &Transaction<'_>, settlement: &Settlement) -> Result<(), StoreFault> {
+    let Settlement { version, transaction, amount, status, balance, result, asked, done } = settlement;
+    if *version == Version::default() {
+        let sql = "INSERT INTO settlement (transaction_number, version, currency, amount, status, asked)
+                   VALUES (?1, 1, ?2, ?3, ?4, ?5)";
+        let (number, currency) = (whole(transaction.get()), amount.currency.code());
+        return one(books.execute(sql, params![number, currency, amount.minor, status.as_str(), asked.millis()])?);
+    }
+    let sql = "UPDATE settlement SET version = version + 1, status = :status, balance = :balance, result = :result,
+               done = :done WHERE transaction_number = :number AND version = :version";
+    let values = named_params! {
+        ":status": status.as_str(), ":balance": balance.map(|balance| balance.minor),
+        ":result": result.as_ref().map(Problem::code), ":done": millis(*done), ":number": whole(transaction.get()),
+        ":version": whole(version.0),
+    };
+    one(books.execute(sql, values)?)?;
+    events::of_settlement(books, settlement)
 }
