@@ -38,7 +38,7 @@ pub struct RestoreArgs {
 /// # Errors
 /// There are none, or the copy cannot be written.
 pub fn backup(args: &BackupArgs) -> Ending {
-    sqlite::copy(&args.place.folder().join(FILE), &args.to)?;
+    sqlite::copy(&args.place.folder()?.join(FILE), &args.to)?;
     println!("{}", args.to.display());
     Ok(ExitCode::SUCCESS)
 }
@@ -60,8 +60,8 @@ pub async fn run(args: &RestoreArgs) -> Ending {
 /// See [`run`].
 pub async fn restore(from: Option<&Path>, place: &Place) -> Result<Begun, Box<dyn std::error::Error + Send + Sync>> {
     if let Some(from) = from {
-        make_folder(place.folder())?;
-        sqlite::copy(from, &place.folder().join(FILE))?;
+        make_folder(place.folder()?)?;
+        sqlite::copy(from, &place.folder()?.join(FILE))?;
     }
     sound(place).await?;
     let store = place.open().await?;
@@ -72,7 +72,7 @@ pub async fn restore(from: Option<&Path>, place: &Place) -> Result<Begun, Box<dy
 }
 
 async fn sound(place: &Place) -> Result<(), StoreError> {
-    let lies = audit(&*place.books()).await?.lies;
+    let lies = audit(&*place.books()?).await?.lies;
     match lies.first() {
         None => Ok(()),
         Some(lie) => Err(StoreError(format!("{} rows are not true, the first: {lie}", lies.len()))),

@@ -75,7 +75,7 @@ async fn show(args: &Args, data: &Path) -> Result<(), Box<dyn Error + Send + Syn
 
     let payments = serve_args(at_server, data.join("server"))?;
     let settings = payments.settings()?;
-    let payments = Arc::new(serve::open(&settings, &payments.place).await?);
+    let payments = Arc::new(serve::open(&settings, &payments.place, &payments.keys).await?);
     let payments = tokio::spawn(async move { serve::serve(payments, &settings, server).await });
 
     let origin = format!("http://{at_shop}");

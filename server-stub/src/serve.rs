@@ -27,7 +27,7 @@ use crate::log;
 use crate::metrics::{self, Metrics};
 use crate::server::{Config, Server};
 use crate::settings::{Settings, SettingsError, ShutdownSettings};
-use crate::store::Place;
+use crate::store::{KeyPlace, Place};
 use crate::vault::{Vault, make_folder};
 
 /// How often sessions whose lifetime is over are looked for.
@@ -51,9 +51,12 @@ pub struct Args {
     /// Where to serve `/metrics`, `/healthz` and `/readyz`; the second line printed is `metrics on http://ADDRESS`.
     #[arg(long, value_name = "ADDRESS")]
     pub metrics_listen: Option<SocketAddr>,
-    /// Where the books and the server's keys are kept.
+    /// Where the books are kept.
     #[command(flatten)]
     pub place: Place,
+    /// Where the server's keys are kept.
+    #[command(flatten)]
+    pub keys: KeyPlace,
     /// Also speak protocol 1.0, whose ciphers (RSA, DES, MD5) are historic and broken today.
     #[arg(long)]
     pub allow_classic: bool,
@@ -92,7 +95,7 @@ pub async fn run(args: Args) -> Ending {
         return Ok(ExitCode::SUCCESS);
     }
     log::start(&settings.log);
-    let server = Arc::new(open(&settings, &args.place).await?);
+    let server = Arc::new(open(&settings, &args.place, &args.keys).await?);
     let listener = TcpListener::bind(settings.listen).await?;
     let ready = Readiness::new(server.clone());
     let mut lines = vec![format!("listening on http://{}", listener.local_addr()?)];
@@ -115,10 +118,9 @@ pub async fn run(args: Args) -> Ending {
 ///
 /// # Errors
 /// They cannot be read or written, or the secrets can be read by others.
-pub async fn open(settings: &Settings, place: &Place) -> Result<Server, StartFault> {
+pub async fn open(settings: &Settings, place: &Place, keys: &KeyPlace) -> Result<Server, StartFault> {
     let mut rng = StdRng::try_from_rng(&mut SysRng)?;
-    let secrets = place.keys();
-    make_folder(place.folder())?;
+    let secrets = keys.folder(place).ok_or("say where the keys are: --keys-dir")?;
     make_folder(&secrets)?;
     let keys = ServerKeys::open(&secrets, settings.classic.allow, &mut rng)?;
     let vault = Vault::open(&secrets, &mut rng)?;

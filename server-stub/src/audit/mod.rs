@@ -88,7 +88,7 @@ pub const MAX_LIES: usize = 1_000;
 /// # Errors
 /// The books cannot be read.
 pub async fn run(args: &Args) -> Ending {
-    let Findings { lies, totals, heads, read } = audit(&*args.place.books()).await?;
+    let Findings { lies, totals, heads, read } = audit(&*args.place.books()?).await?;
     println!("{} entries, {} sessions, {} payments", read.entries, read.sessions, read.payments);
     for ((currency, kind), minor) in &totals {
         println!("{currency} {kind:<12} {:>20}", decimal(*currency, *minor));

@@ -7,6 +7,7 @@
 //! | --- | --- |
 //! | [`MemoryStore`] | tests and simulations |
 //! | [`SqliteStore`] | one server with its data beside it |
+//! | [`PostgresStore`] | any number of servers |
 
 pub mod account;
 pub mod books;
@@ -15,6 +16,7 @@ pub mod change;
 pub mod memory;
 pub mod place;
 pub mod plan;
+pub mod postgres;
 mod read;
 pub mod record;
 mod row;
@@ -34,7 +36,8 @@ pub use books::{BookReader, BookRow, Books};
 pub use chain::{ChainHead, EntryText};
 pub use change::{Change, ChangeSet, CommitError, Condition, Conflict, StoreError};
 pub use memory::MemoryStore;
-pub use place::Place;
+pub use place::{KeyPlace, Place};
+pub use postgres::PostgresStore;
 pub use sqlite::SqliteStore;
 pub use statement::{Position, Refund, Statement, Window};
 

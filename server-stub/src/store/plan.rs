@@ -7,8 +7,8 @@ use protocol::money::{Currency, Money};
 use protocol::persona::PersonaId;
 
 use super::account::Account;
-use super::change::{Change, ChangeSet, CommitError, Condition, StoreError};
-use super::record::SessionEnd;
+use super::change::{Change, ChangeSet, CommitError, Condition, Conflict, StoreError};
+use super::record::{Session, SessionEnd};
 
 /// What is expected of a session before the change.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -33,6 +33,28 @@ pub struct SessionStep {
     pub delta: i64,
     /// Whether it ends.
     pub end: Option<(Date, SessionEnd)>,
+}
+
+impl SessionStep {
+    /// Why the step cannot be taken from where the session stands; nothing if it can.
+    pub fn conflict(&self, number: u64, session: Option<&Session>) -> Option<Conflict> {
+        let Some(session) = session.filter(|session| session.is_open()) else {
+            return Some(Conflict::SessionChanged(number));
+        };
+        let as_expected = match self.expected {
+            Expected::Open => true,
+            Expected::Exactly(uses, minor) => session.uses == uses && session.current.minor == minor,
+            Expected::UsesBelow(uses) => session.uses < uses,
+        };
+        if !as_expected || self.uses > session.uses_left() {
+            return Some(Conflict::SessionChanged(number));
+        }
+        let after = session.current.minor + self.delta;
+        if after < 0 {
+            return Some(Conflict::Overdrawn(session.account()));
+        }
+        (self.end.is_some() && after != 0).then_some(Conflict::NotEmpty(number))
+    }
 }
 
 /// What a change set does to one container, in minor units.

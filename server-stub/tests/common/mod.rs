@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each test file uses a part")]
 
 pub mod actor;
+pub mod cluster;
 pub mod payment;
 pub mod program;
 
@@ -23,10 +24,11 @@ use rand::rngs::StdRng;
 use server_stub::bank::Sandbox;
 use server_stub::keys::{KeyPair, ServerKeys};
 use server_stub::server::{Answer, Config, Server};
-use server_stub::store::{MemoryStore, SqliteStore, Store};
+use server_stub::store::{MemoryStore, PostgresStore, SqliteStore, Store};
 use server_stub::vault::Vault;
 
 pub use actor::Actor;
+use cluster::{Cluster, Durability};
 
 /// The keys and messages of an independent implementation.
 pub fn vectors(protocol: Protocol) -> serde_json::Value {
@@ -47,6 +49,7 @@ pub fn bytes(json: &serde_json::Value, key: &str) -> Vec<u8> {
 pub enum Kind {
     Memory,
     Sqlite,
+    Postgres,
 }
 
 /// A server, and the time it is there.
@@ -56,21 +59,35 @@ pub struct World {
     pub protocol: Protocol,
     pub now: Date,
     pub rng: StdRng,
-    folder: Option<Folder>,
+    data: Option<Data>,
 }
 
 /// Where a store keeps its data; gone when this is.
-pub type Folder = tempfile::TempDir;
+pub enum Data {
+    Folder(tempfile::TempDir),
+    Cluster(Cluster),
+}
 
 /// A store with nothing in it.
-pub fn fresh_store(kind: Kind) -> (Arc<dyn Store>, Option<Folder>) {
+pub fn fresh_store(kind: Kind) -> (Arc<dyn Store>, Option<Data>) {
     match kind {
         Kind::Memory => (Arc::new(MemoryStore::new()), None),
         Kind::Sqlite => {
             let folder = tempfile::tempdir().expect("a folder");
-            (Arc::new(SqliteStore::open(folder.path()).expect("a store")), Some(folder))
+            (Arc::new(SqliteStore::open(folder.path()).expect("a store")), Some(Data::Folder(folder)))
+        }
+        Kind::Postgres => {
+            let cluster = Cluster::start(Durability::Quick);
+            (Arc::new(postgres_store(&cluster.url())), Some(Data::Cluster(cluster)))
         }
     }
+}
+
+/// A store in a database.
+pub fn postgres_store(url: &str) -> PostgresStore {
+    let config = url.parse().expect("an address of a database");
+    let open = PostgresStore::open(&config);
+    tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(open)).expect("a store")
 }
 
 /// The date of the vectors.
@@ -97,15 +114,18 @@ impl World {
     }
 
     pub fn with(protocol: Protocol, kind: Kind, config: Config) -> Self {
-        let (store, folder) = fresh_store(kind);
+        let (store, data) = fresh_store(kind);
         let server = Arc::new(server(store.clone(), config));
         let (now, rng) = (value(START), StdRng::from_seed([7; 32]));
-        Self { server, store, protocol, now, rng, folder }
+        Self { server, store, protocol, now, rng, data }
     }
 
     /// The folder of a store that has one.
     pub fn folder(&self) -> &std::path::Path {
-        self.folder.as_ref().expect("a store in a folder").path()
+        match &self.data {
+            Some(Data::Folder(folder)) => folder.path(),
+            _ => panic!("a store in a folder"),
+        }
     }
 
     /// The server's key for our protocol.
@@ -184,6 +204,7 @@ macro_rules! everywhere {
     ($($name:ident)*) => {
         $crate::everywhere! { modern_memory, V2, Memory, [$($name)*] }
         $crate::everywhere! { modern_sqlite, V2, Sqlite, [$($name)*] }
+        $crate::everywhere! { modern_postgres, V2, Postgres, [$($name)*] }
         $crate::everywhere! { classic_memory, V1, Memory, [$($name)*] }
         $crate::everywhere! { classic_sqlite, V1, Sqlite, [$($name)*] }
     };

@@ -16,18 +16,18 @@ use server_stub::store::record::{
 };
 use server_stub::store::{Account, Change, ChangeSet, CommitError, Condition, Conflict, Store};
 
-use crate::common::{Folder, Kind, START, fresh_store, money, value};
+use crate::common::{Data, Kind, START, fresh_store, money, value};
 
-/// A store, and the folder that goes when it goes.
+/// A store, and its data, which go when it goes.
 pub struct Bench {
     pub store: Arc<dyn Store>,
-    _folder: Option<Folder>,
+    _data: Option<Data>,
 }
 
 impl Bench {
     pub fn new(kind: Kind) -> Self {
-        let (store, folder) = fresh_store(kind);
-        Self { store, _folder: folder }
+        let (store, data) = fresh_store(kind);
+        Self { store, _data: data }
     }
 
     pub async fn commit(&self, changes: impl IntoIterator<Item = Change>) -> Result<(), Conflict> {

@@ -10,11 +10,12 @@ use server_stub::store::{Change, ChangeSet, SqliteStore, Store as _};
 
 use bench::{brian, persona, session};
 
-/// Runs the suite on every store: `memory::NAME`, `sqlite::NAME`.
+/// Runs the suite on every store: `memory::NAME`, `sqlite::NAME`, `postgres::NAME`.
 macro_rules! conformance {
     ($($name:ident)*) => {
         conformance! { memory, Memory, [$($name)*] }
         conformance! { sqlite, Sqlite, [$($name)*] }
+        conformance! { postgres, Postgres, [$($name)*] }
     };
     ($store:ident, $kind:ident, [$($name:ident)*]) => {
         mod $store {

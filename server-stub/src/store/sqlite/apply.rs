@@ -342,17 +342,7 @@ fn session_step(db: &Connection, id: u64, step: &SessionStep) -> Result<(), Comm
 
 fn why_not(db: &Connection, id: u64, step: &SessionStep) -> Result<Conflict, StoreError> {
     let found = super::load::sessions(db, &[protocol::value::SessionId::of_number(id)])?.remove(&id);
-    let Some(session) = found.filter(Session::is_open) else { return Ok(Conflict::SessionChanged(id)) };
-    let as_expected = match step.expected {
-        Expected::Open => true,
-        Expected::Exactly(uses, current) => session.uses == uses && session.current.minor == current,
-        Expected::UsesBelow(uses) => session.uses < uses,
-    };
-    if !as_expected || step.uses > session.uses_left() {
-        return Ok(Conflict::SessionChanged(id));
-    }
-    let overdrawn = session.current.minor + step.delta < 0;
-    Ok(if overdrawn { Conflict::Overdrawn(session.account()) } else { Conflict::NotEmpty(id) })
+    Ok(step.conflict(id, found.as_ref()).unwrap_or(Conflict::SessionChanged(id)))
 }
 
 fn container_step(

@@ -6,29 +6,9 @@ use protocol::value::{Index, SessionId};
 use rusqlite::{Connection, params};
 
 use super::super::row::{count, signed};
+use super::super::statement::ENTRIES;
 use super::super::{Position, Refund, Statement, StoreError, Window, read};
 use super::load::{all, persona_file};
-
-/// What went in and out of the hands of persona ?1 from date ?2 on. Payments are found by way of the persona's sessions,
-/// so that collecting one costs no index of its own. The numbers of kinds are those of [`kind_of`].
-const ENTRIES: &str = "
-    SELECT date, CASE WHEN amount < 0 THEN 2 ELSE 1 END AS kind, id AS session, 0 AS idx, 0 AS number,
-           currency, amount, NULL AS other, NULL AS order_id
-    FROM movement_405 WHERE persona = ?1 AND date >= ?2
-    UNION ALL
-    SELECT t.date, 3, t.payer_session, t.payer_index, 0, t.currency, -t.charged, t.payee, t.order_id
-    FROM session_130 s JOIN transaction_130n t ON t.payer_session = s.id
-    WHERE s.persona = ?1 AND (s.ended IS NULL OR s.ended >= ?2) AND t.date >= ?2
-    UNION ALL
-    SELECT t.date, 4, t.payer_session, t.payer_index, 0, t.credit_currency, t.credited, t.payer, t.order_id
-    FROM session_130 s JOIN transaction_130n t ON t.payee_session = s.id
-    WHERE s.persona = ?1 AND (s.ended IS NULL OR s.ended >= ?2) AND t.date >= ?2
-    UNION ALL
-    SELECT date, 5, payer_session, payer_index, number, currency, -given, payer, order_id
-    FROM refund WHERE payee = ?1 AND date >= ?2
-    UNION ALL
-    SELECT date, 6, payer_session, payer_index, number, return_currency, returned, payee, order_id
-    FROM refund WHERE payer = ?1 AND date >= ?2";
 
 /// A persona with entries of its own.
 pub fn statement(

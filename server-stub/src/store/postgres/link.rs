@@ -1,0 +1,168 @@
+//! Connections: how they are made and kept, and what an error of the database means for whoever waits.
+
+use std::time::Duration;
+
+use deadpool_postgres::{Hook, HookError, Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod};
+use tokio_postgres::error::SqlState;
+use tokio_postgres::types::ToSql;
+use tokio_postgres::{Config, NoTls, Row, Statement};
+
+use super::super::StoreError;
+use super::super::row::{Columns, damaged};
+
+/// Connections of one process. PostgreSQL allows a hundred if nothing else is said; this leaves room for six processes.
+const CONNECTIONS: usize = 16;
+/// How long to wait for a connection, and for the database to take one.
+const CONNECT_WAIT: Duration = Duration::from_secs(5);
+/// Every connection: what a process that hangs can hold up is bounded.
+const SETTINGS: &str = "SET statement_timeout = '30s'; SET lock_timeout = '10s';
+                        SET idle_in_transaction_session_timeout = '10s'";
+
+/// Parameters of a statement.
+pub type Params<'a> = &'a [&'a (dyn ToSql + Sync)];
+
+/// Why a transaction did not happen, or may not have.
+#[derive(Debug)]
+pub enum Failure {
+    /// The database asks to do it again; nothing of it is stored.
+    Again(StoreError),
+    /// It cannot be done; nothing of it is stored.
+    Never(StoreError),
+    /// The connection broke while it was being committed: it may be stored or not.
+    Unknown(StoreError),
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        Self::Never(error)
+    }
+}
+
+impl Failure {
+    /// What an error of a statement means.
+    pub fn of(error: &tokio_postgres::Error) -> Self {
+        // Serialization failures (40001), deadlocks, locks not had in time, and connections that broke before the commit.
+        let again = error.is_closed()
+            || error.code().is_some_and(|code| {
+                [&SqlState::T_R_SERIALIZATION_FAILURE, &SqlState::T_R_DEADLOCK_DETECTED, &SqlState::LOCK_NOT_AVAILABLE]
+                    .contains(&code)
+            });
+        if again { Self::Again(said(error)) } else { Self::Never(said(error)) }
+    }
+
+    /// What an error of the commit itself means.
+    pub fn of_commit(error: &tokio_postgres::Error) -> Self {
+        match error.code() {
+            Some(code) if *code != SqlState::T_R_STATEMENT_COMPLETION_UNKNOWN => Self::of(error),
+            _ => Self::Unknown(said(error)),
+        }
+    }
+
+    /// The error, whatever it means.
+    pub fn into_error(self) -> StoreError {
+        let (Self::Again(error) | Self::Never(error) | Self::Unknown(error)) = self;
+        error
+    }
+}
+
+/// An error with what the database said.
+pub fn said(error: &tokio_postgres::Error) -> StoreError {
+    StoreError(error.as_db_error().map_or_else(|| error.to_string(), ToString::to_string))
+}
+
+impl From<tokio_postgres::Error> for StoreError {
+    fn from(error: tokio_postgres::Error) -> Self {
+        said(&error)
+    }
+}
+
+impl From<PoolError> for StoreError {
+    fn from(error: PoolError) -> Self {
+        match error {
+            PoolError::Backend(error) => said(&error),
+            error => Self(error.to_string()),
+        }
+    }
+}
+
+/// The connections of a process to its database.
+#[derive(Clone, Debug)]
+pub struct Link {
+    pool: Pool,
+}
+
+impl Link {
+    /// Connections to a database; none is made yet.
+    ///
+    /// # Errors
+    /// What is said of the database cannot be used.
+    pub fn to(config: &Config) -> Result<Self, StoreError> {
+        let mut config = config.clone();
+        config.application_name("pay-cash").connect_timeout(CONNECT_WAIT);
+        let manager = Manager::from_config(config, NoTls, ManagerConfig { recycling_method: RecyclingMethod::Fast });
+        let prepare = Hook::async_fn(|client: &mut deadpool_postgres::ClientWrapper, _| {
+            Box::pin(async move { client.batch_execute(SETTINGS).await.map_err(HookError::Backend) })
+        });
+        let pool = Pool::builder(manager)
+            .max_size(CONNECTIONS)
+            .wait_timeout(Some(CONNECT_WAIT))
+            .create_timeout(Some(CONNECT_WAIT))
+            .runtime(deadpool_postgres::Runtime::Tokio1)
+            .post_create(prepare)
+            .build();
+        Ok(Self { pool: pool.map_err(|error| StoreError(error.to_string()))? })
+    }
+
+    /// A connection.
+    ///
+    /// # Errors
+    /// The database cannot be reached, or all connections are busy.
+    pub async fn client(&self) -> Result<Object, StoreError> {
+        Ok(self.pool.get().await?)
+    }
+}
+
+/// Prepares statements, each once on each connection. Statements that are to follow each other without waiting have to
+/// be prepared first.
+pub async fn prepare<const N: usize>(client: &Object, sql: [&str; N]) -> Result<[Statement; N], StoreError> {
+    let mut prepared = Vec::with_capacity(N);
+    for sql in sql {
+        prepared.push(client.prepare_cached(sql).await?);
+    }
+    prepared.try_into().map_err(|_| StoreError("a statement was lost".to_owned()))
+}
+
+/// Every row that a prepared statement finds.
+pub async fn rows<T>(
+    client: &Object,
+    statement: &Statement,
+    params: Params<'_>,
+    read: impl Fn(&dyn Columns) -> Result<T, StoreError>,
+) -> Result<Vec<T>, StoreError> {
+    client.query(statement, params).await?.iter().map(|row| read(row)).collect()
+}
+
+/// Every row that a statement finds.
+pub async fn all<T>(
+    client: &Object,
+    sql: &str,
+    params: Params<'_>,
+    read: impl Fn(&dyn Columns) -> Result<T, StoreError>,
+) -> Result<Vec<T>, StoreError> {
+    let statement = client.prepare_cached(sql).await?;
+    rows(client, &statement, params, read).await
+}
+
+impl Columns for Row {
+    fn text(&self, name: &str) -> Result<Option<String>, StoreError> {
+        self.try_get(name).map_err(|_| damaged(name))
+    }
+
+    fn number(&self, name: &str) -> Result<Option<i64>, StoreError> {
+        self.try_get(name).map_err(|_| damaged(name))
+    }
+
+    fn bytes(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        self.try_get(name).map_err(|_| damaged(name))
+    }
+}

@@ -1,0 +1,153 @@
+//! The store in PostgreSQL, or what speaks like it: any number of server processes on one database.
+//!
+//! | room | what lives there |
+//! | --- | --- |
+//! | `link` | connections, and what errors mean |
+//! | `load`, `books` | the typed loads |
+//! | `group` | which change sets go together, and what they come to |
+//! | `apply`, `rare`, `command` | the statements |
+//! | `committer` | transactions, and their repetition |
+//! | `why` | what was in the way |
+//! | `schema` | the tables |
+//! | `numbers` | numbers of new sessions |
+//!
+//! Invariant: every condition of a change set stands in the statement that changes what it is about, so that it holds at
+//! every isolation level. Nothing is decided from what was read before.
+//!
+//! Invariant: only SQL that `CockroachDB` and `YugabyteDB` document as theirs (docs/operations.md, "PostgreSQL").
+
+mod apply;
+mod books;
+mod command;
+mod committer;
+mod group;
+mod link;
+mod load;
+mod numbers;
+mod rare;
+mod schema;
+mod why;
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use protocol::date::Date;
+use protocol::money::Currency;
+use protocol::persona::PersonaId;
+use protocol::value::{Index, SessionId};
+use tokio_postgres::Config;
+
+pub use self::books::PostgresBooks;
+use self::committer::Committer;
+use self::link::Link;
+use self::numbers::Numbers;
+use super::record::{Attempts, Epoch, InstrumentId, LogKey, Session, Transaction};
+use super::{
+    BookReader, Books, Change, ChangeSet, Collected, CommitError, Logged, PersonaFile, Refund, Statement, Store,
+    StoreError, Window,
+};
+
+/// A store in a database.
+#[derive(Debug)]
+pub struct PostgresStore {
+    link: Link,
+    numbers: Arc<Numbers>,
+    committer: Committer,
+}
+
+impl PostgresStore {
+    /// Opens the store in a database, or makes it.
+    ///
+    /// # Errors
+    /// The database cannot be reached, holds tables of a newer version, or answers before it is durable.
+    pub async fn open(config: &Config) -> Result<Self, StoreError> {
+        let link = Link::to(config)?;
+        let client = link.client().await?;
+        let durable: String = client.query_one("SHOW synchronous_commit", &[]).await?.try_get(0)?;
+        if durable == "off" {
+            return Err(StoreError("synchronous_commit is off: what is acknowledged could be lost".to_owned()));
+        }
+        schema::migrate(&client).await?;
+        let numbers = Arc::new(Numbers::default());
+        let committer = Committer::start(link.clone(), numbers.clone());
+        Ok(Self { link, numbers, committer })
+    }
+}
+
+#[async_trait]
+impl Books for PostgresStore {
+    async fn show(&self, see: &mut BookReader<'_>) -> Result<(), StoreError> {
+        books::show(self.link.client().await?, see).await
+    }
+}
+
+#[async_trait]
+impl Store for PostgresStore {
+    async fn persona(&self, id: &PersonaId) -> Result<Option<PersonaFile>, StoreError> {
+        load::persona_file(&self.link.client().await?, id).await
+    }
+
+    async fn taken(&self, ids: &[PersonaId]) -> Result<HashSet<PersonaId>, StoreError> {
+        load::taken(&self.link.client().await?, ids).await
+    }
+
+    async fn logged(&self, key: &LogKey) -> Result<Option<Logged>, StoreError> {
+        load::logged(&self.link.client().await?, key).await
+    }
+
+    async fn sessions(&self, ids: &[SessionId]) -> Result<HashMap<u64, Session>, StoreError> {
+        load::sessions(&self.link.client().await?, ids).await
+    }
+
+    async fn collected(&self, keys: &[(SessionId, Index)]) -> Result<Collected, StoreError> {
+        load::collected(&self.link.client().await?, keys).await
+    }
+
+    async fn history(&self, session: &SessionId, limit: usize) -> Result<Vec<Transaction>, StoreError> {
+        load::history(&self.link.client().await?, session, limit).await
+    }
+
+    async fn refunds(&self, session: &SessionId, index: Index) -> Result<Vec<Refund>, StoreError> {
+        load::refunds(&self.link.client().await?, session, index).await
+    }
+
+    async fn statement(&self, id: &PersonaId, window: Window, limit: usize) -> Result<Option<Statement>, StoreError> {
+        load::statement(&self.link.client().await?, id, window, limit).await
+    }
+
+    async fn loaded_since(
+        &self,
+        persona: &PersonaId,
+        instrument: InstrumentId,
+        currency: Currency,
+        since: Date,
+    ) -> Result<i64, StoreError> {
+        load::loaded_since(&self.link.client().await?, persona, instrument, currency, since).await
+    }
+
+    async fn attempts(&self, id: &PersonaId) -> Result<Option<Attempts>, StoreError> {
+        load::attempts(&self.link.client().await?, id).await
+    }
+
+    async fn due(&self, now: Date, limit: usize) -> Result<Vec<PersonaId>, StoreError> {
+        load::due(&self.link.client().await?, now, limit).await
+    }
+
+    async fn epoch(&self) -> Result<Option<Epoch>, StoreError> {
+        load::epoch(&self.link.client().await?).await
+    }
+
+    async fn new_session_id(&self) -> Result<SessionId, StoreError> {
+        Ok(SessionId::of_number(self.numbers.next(&self.link).await?))
+    }
+
+    async fn commit(&self, set: ChangeSet) -> Result<(), CommitError> {
+        let leaps = set.changes.iter().any(|change| matches!(change, Change::Epoch(_)));
+        self.committer.commit(set).await?;
+        if leaps {
+            self.numbers.forget().await;
+        }
+        Ok(())
+    }
+}
