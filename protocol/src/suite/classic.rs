@@ -151,6 +151,8 @@ impl Classic {
 }
 
 /// Opens the contents behind an RSA block of `modulus_bytes`, given how to recover K from the block; for every opener.
+/// Where the block does not open, the contents are tried all the same, with a key that is none (RFC 3218): whether it was
+/// the block or the contents shows neither in the answer nor in its time.
 ///
 /// # Errors
 /// Whatever was wrong, the same fault.
@@ -160,8 +162,11 @@ pub fn open_rsa_with(
     recover: impl FnOnce(&[u8]) -> Result<Vec<u8>, CryptoFault>,
 ) -> Result<OpenedSecret, CryptoFault> {
     let (block, rest) = sealed.split_at_checked(modulus_bytes).ok_or(CryptoFault)?;
-    let reply_key = SealKey(recover(block)?.into());
-    let contents = Classic.open(&reply_key, &[], rest)?;
+    let recovered = recover(block).ok().filter(|key| key.len() == KEY_AND_IV);
+    let is_key = recovered.is_some();
+    let reply_key = SealKey(recovered.unwrap_or_else(|| vec![0; KEY_AND_IV]).into());
+    let contents = Classic.open(&reply_key, &[], rest);
+    let contents = contents.ok().filter(|_| is_key).ok_or(CryptoFault)?;
     Ok(OpenedSecret { contents, reply_key })
 }
 

@@ -2,6 +2,7 @@
 //! openings takes the processors away from payments.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -15,6 +16,7 @@ pub struct Lane {
     /// Requests that are under way, running or not.
     places: Arc<Semaphore>,
     all_places: usize,
+    operations: AtomicU64,
 }
 
 /// The place of a request that is under way.
@@ -32,7 +34,7 @@ impl Lane {
         let width = if width == 0 { half() } else { width };
         let all_places = waiting.min(Semaphore::MAX_PERMITS);
         let running = Semaphore::new(width.min(Semaphore::MAX_PERMITS));
-        Self { running, places: Arc::new(Semaphore::new(all_places)), all_places }
+        Self { running, places: Arc::new(Semaphore::new(all_places)), all_places, operations: AtomicU64::new(0) }
     }
 
     /// A place for a request; nothing if all are taken.
@@ -48,7 +50,13 @@ impl Lane {
         let turn = self.running.acquire().await;
         let done = operation();
         drop(turn);
+        self.operations.fetch_add(1, Ordering::Relaxed);
         done
+    }
+
+    /// How many operations were done.
+    pub fn operations(&self) -> u64 {
+        self.operations.load(Ordering::Relaxed)
     }
 
     /// How many operations could start now.
@@ -72,7 +80,7 @@ impl Drop for Place {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::atomic::AtomicUsize;
 
     use super::*;
 

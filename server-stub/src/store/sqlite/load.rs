@@ -39,22 +39,19 @@ fn one<T>(
     Ok(all(db, sql, params, read)?.pop())
 }
 
-/// A persona with all that is its own.
+/// A persona with all that is its own. Where there is none, everything is looked for all the same: how long it takes tells
+/// nobody who exists.
 pub fn persona_file(db: &Connection, id: &PersonaId) -> Result<Option<PersonaFile>, StoreError> {
     let key = [id.as_str()];
-    let Some(persona) = one(db, "SELECT * FROM persona_120 WHERE id = ?1", key, read::persona)? else {
-        return Ok(None);
-    };
+    let persona = one(db, "SELECT * FROM persona_120 WHERE id = ?1", key, read::persona)?;
     let containers = all(db, "SELECT * FROM container_120g WHERE persona = ?1", key, read::container)?;
+    let instruments = all(db, "SELECT * FROM instrument_120h WHERE persona = ?1", key, read::instrument)?;
+    let sessions = all(db, "SELECT * FROM session_130 WHERE persona = ?1 AND ended IS NULL", key, read::session)?;
     let pending = "SELECT * FROM movement_405 WHERE persona = ?1 AND clears IS NOT NULL";
-    Ok(Some(PersonaFile {
-        persona,
-        containers: containers.into_iter().collect::<BTreeMap<_, _>>(),
-        instruments: all(db, "SELECT * FROM instrument_120h WHERE persona = ?1", key, read::instrument)?,
-        sessions: all(db, "SELECT * FROM session_130 WHERE persona = ?1 AND ended IS NULL", key, read::session)?,
-        pending: all(db, pending, key, read::pending_load)?,
-        challenges: all(db, "SELECT * FROM challenge WHERE persona = ?1", key, read::challenge)?,
-    }))
+    let pending = all(db, pending, key, read::pending_load)?;
+    let challenges = all(db, "SELECT * FROM challenge WHERE persona = ?1", key, read::challenge)?;
+    let containers = containers.into_iter().collect::<BTreeMap<_, _>>();
+    Ok(persona.map(|persona| PersonaFile { persona, containers, instruments, sessions, pending, challenges }))
 }
 
 /// Which of these ids are taken.
