@@ -56,6 +56,10 @@ impl World for Browser {
         Date::from_millis(JsDate::now() as i64)
     }
 
+    fn stopwatch_ms(&self) -> i64 {
+        self.now().millis()
+    }
+
     fn rng(&self) -> Box<dyn CryptoRng> {
         Box::new(UnwrapErr(getrandom::SysRng))
     }

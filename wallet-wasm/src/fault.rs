@@ -4,7 +4,7 @@ use protocol::outcome::Problem;
 use protocol::store::{CommitFault, StoreFault};
 use protocol::suite::CryptoFault;
 use thiserror::Error;
-use wallet_messages::{Fault, MoneyMoved};
+use wallet_messages::{Fault, MoneyMoved, PaidBefore};
 
 use crate::record::pending::Heard;
 use crate::vault::VaultFault;
@@ -63,7 +63,7 @@ pub enum WalletFault {
     NoSessionFits,
     /// The order was paid before.
     #[error("already paid")]
-    AlreadyPaid,
+    AlreadyPaid(PaidBefore),
     /// No request of that name waits for approval.
     #[error("no such request")]
     ApprovalGone,
@@ -73,6 +73,18 @@ pub enum WalletFault {
     /// A page asks too often.
     #[error("too many requests")]
     TooManyRequests,
+    /// A site was refused too often of late.
+    #[error("the site may not ask for a while")]
+    OriginBlocked,
+    /// Something else has to be answered first.
+    #[error("something else still waits for its answer")]
+    StillWaiting,
+    /// A backup file that its passphrase does not open, or no backup file.
+    #[error("the backup cannot be opened")]
+    BackupWrong,
+    /// A backup file of a later version.
+    #[error("the backup is of a later version")]
+    BackupVersion,
     /// The store failed, or somebody was faster again and again.
     #[error("the store failed: {0}")]
     Storage(String),
@@ -104,10 +116,14 @@ impl WalletFault {
             Self::AnswerUnreadable { .. } => "answer-unreadable",
             Self::Refused { problem, .. } => problem.code(),
             Self::NoSessionFits => "no-session-fits",
-            Self::AlreadyPaid => "already-paid",
+            Self::AlreadyPaid(_) => "already-paid",
             Self::ApprovalGone => "approval-gone",
             Self::ReceiptUnknown => "receipt-unknown",
             Self::TooManyRequests => "too-many-requests",
+            Self::OriginBlocked => "origin-blocked",
+            Self::StillWaiting => "still-waiting",
+            Self::BackupWrong => "backup-wrong",
+            Self::BackupVersion => "backup-version",
             Self::Crypto => "internal",
         }
     }
@@ -125,10 +141,17 @@ impl WalletFault {
         }
     }
 
+    fn paid(&self) -> Option<PaidBefore> {
+        match self {
+            Self::AlreadyPaid(before) => Some(before.clone()),
+            _ => None,
+        }
+    }
+
     fn money(&self) -> MoneyMoved {
         match self {
             Self::NoAnswer { money: true, .. } | Self::AnswerUnreadable { money: true } => MoneyMoved::Waiting,
-            Self::AlreadyPaid => MoneyMoved::Yes,
+            Self::AlreadyPaid(_) => MoneyMoved::Yes,
             _ => MoneyMoved::No,
         }
     }
@@ -136,7 +159,7 @@ impl WalletFault {
 
 impl From<&WalletFault> for Fault {
     fn from(fault: &WalletFault) -> Self {
-        Self { code: fault.code().to_owned(), detail: fault.detail(), money: fault.money(), paid: None }
+        Self { code: fault.code().to_owned(), detail: fault.detail(), money: fault.money(), paid: fault.paid() }
     }
 }
 

@@ -62,8 +62,37 @@ pub struct Cost {
 impl Cost {
     /// The least that is taken (OWASP's first choice for Argon2id): about a tenth of a second in the browser.
     pub const LEAST: Self = Self { memory_kib: 19 * 1024, passes: 2, lanes: 1 };
+    /// What is taken where the machine makes it in [`Cost::PATIENCE_MS`].
+    pub const BEST: Self = Self { memory_kib: 64 * 1024, passes: 3, lanes: 1 };
+    /// Nobody waits longer for a passphrase to be checked.
+    const PATIENCE_MS: i64 = 1_000;
+    /// From the dearest to the cheapest.
+    const LADDER: [Self; 4] = [
+        Self::BEST,
+        Self { memory_kib: 64 * 1024, passes: 2, lanes: 1 },
+        Self { memory_kib: 46 * 1024, passes: 2, lanes: 1 },
+        Self::LEAST,
+    ];
     /// More would let a damaged record exhaust the worker.
     const MOST: Self = Self { memory_kib: 1024 * 1024, passes: 64, lanes: 16 };
+
+    /// The dearest that a machine makes within a second, on which this one took `took_ms`.
+    pub fn affordable(self, took_ms: i64) -> Self {
+        let time = |cost: Self| i128::from(took_ms) * cost.work() / self.work().max(1);
+        let fits = |cost: &Self| time(*cost) <= i128::from(Self::PATIENCE_MS);
+        Self::LADDER.into_iter().find(fits).unwrap_or(Self::LEAST)
+    }
+
+    /// Never less than before, in memory or in work.
+    #[must_use]
+    pub fn raised_to(self, other: Self) -> Self {
+        if other.memory_kib >= self.memory_kib && other.work() >= self.work() { other } else { self }
+    }
+
+    /// What is gone over, in KiB.
+    fn work(self) -> i128 {
+        i128::from(self.memory_kib) * i128::from(self.passes)
+    }
 
     fn is_sane(self) -> bool {
         let Self { memory_kib, passes, lanes } = self;
@@ -94,6 +123,19 @@ impl VaultRecord {
     pub const KEY: &'static str = "wallet";
     const WRAPPED: Field = Field { table: Self::TABLE, name: "data-key" };
 
+    /// What its passphrase costs.
+    pub fn cost(&self) -> Cost {
+        self.cost
+    }
+
+    /// Does the work of the least cost, to see how long it takes.
+    ///
+    /// # Errors
+    /// The worker has not enough memory for it.
+    pub fn warm_up() -> Result<(), VaultFault> {
+        derive("", &[0; SALT_BYTES], Cost::LEAST).map(drop)
+    }
+
     /// Makes a data key and wraps it.
     ///
     /// # Errors
@@ -105,6 +147,21 @@ impl VaultRecord {
         Ok((Self::wrap(&vault, passphrase, cost, rng)?, vault))
     }
 
+    /// As [`VaultRecord::create`], under a passphrase that was chosen elsewhere and may be shorter.
+    ///
+    /// # Errors
+    /// The worker has not enough memory.
+    pub fn create_of_any_length(
+        passphrase: &str,
+        cost: Cost,
+        rng: &mut dyn CryptoRng,
+    ) -> Result<(Self, Vault), VaultFault> {
+        let mut key = Zeroizing::new([0; KEY_BYTES]);
+        rng.fill_bytes(&mut *key);
+        let vault = Vault { key };
+        Ok((Self::wrap_of_any_length(&vault, passphrase, cost, rng)?, vault))
+    }
+
     /// Wraps an open vault's data key under another passphrase.
     ///
     /// # Errors
@@ -113,6 +170,15 @@ impl VaultRecord {
         if passphrase.chars().count() < MIN_PASSPHRASE {
             return Err(VaultFault::PassphraseShort);
         }
+        Self::wrap_of_any_length(vault, passphrase, cost, rng)
+    }
+
+    fn wrap_of_any_length(
+        vault: &Vault,
+        passphrase: &str,
+        cost: Cost,
+        rng: &mut dyn CryptoRng,
+    ) -> Result<Self, VaultFault> {
         let mut salt = [0; SALT_BYTES];
         rng.fill_bytes(&mut salt);
         let wrapping = Vault { key: derive(passphrase, &salt, cost)? };
@@ -132,6 +198,46 @@ impl VaultRecord {
         let wrapping = Vault { key: derive(passphrase, &salt, self.cost)? };
         let key = wrapping.open(Self::WRAPPED, Self::KEY, &self.wrapped).map_err(|_| VaultFault::PassphraseWrong)?;
         Vault::of_key(key.expose()).ok_or(VaultFault::Damaged)
+    }
+}
+
+/// What a passphrase of a file's own seals.
+pub struct Locked(Vault);
+
+impl Locked {
+    /// For a new file.
+    ///
+    /// # Errors
+    /// The passphrase is too short.
+    pub fn new(passphrase: &str, salt: &[u8], cost: Cost) -> Result<Self, VaultFault> {
+        if passphrase.chars().count() < MIN_PASSPHRASE {
+            return Err(VaultFault::PassphraseShort);
+        }
+        Self::of_stored(passphrase, salt, cost)
+    }
+
+    /// For a file that says what it costs.
+    ///
+    /// # Errors
+    /// It would cost less than is safe, or more than the worker has.
+    pub fn of_stored(passphrase: &str, salt: &[u8], cost: Cost) -> Result<Self, VaultFault> {
+        if !cost.is_sane() {
+            return Err(VaultFault::Damaged);
+        }
+        Ok(Self(Vault { key: derive(passphrase, salt, cost)? }))
+    }
+
+    /// Nonce and ciphertext.
+    pub fn seal(&self, aad: &[u8], secret: &[u8], rng: &mut dyn CryptoRng) -> Vec<u8> {
+        self.0.seal_bytes(aad, secret, rng)
+    }
+
+    /// What was sealed.
+    ///
+    /// # Errors
+    /// The passphrase is wrong, or a byte was changed.
+    pub fn open(&self, aad: &[u8], sealed: &[u8]) -> Result<SecretBytes, VaultFault> {
+        self.0.open_bytes(aad, sealed)
     }
 }
 
@@ -179,14 +285,16 @@ impl Vault {
     /// # Panics
     /// Never: the cipher refuses only what is larger than the memory of any worker.
     pub fn seal(&self, field: Field, key: &str, secret: &[u8], rng: &mut dyn CryptoRng) -> Sealed {
+        Sealed(to_base64(&self.seal_bytes(field.aad(key).as_bytes(), secret, rng)))
+    }
+
+    fn seal_bytes(&self, aad: &[u8], secret: &[u8], rng: &mut dyn CryptoRng) -> Vec<u8> {
         let mut nonce = [0; NONCE_BYTES];
         rng.fill_bytes(&mut nonce);
-        let aad = field.aad(key);
-        let payload = Payload { msg: secret, aad: aad.as_bytes() };
-        let sealed = self.cipher().encrypt(&XNonce::from(nonce), payload);
+        let sealed = self.cipher().encrypt(&XNonce::from(nonce), Payload { msg: secret, aad });
         let mut bytes = nonce.to_vec();
         bytes.extend(sealed.expect("invariant: a secret is shorter than the cipher's limit of 256 GiB"));
-        Sealed(to_base64(&bytes))
+        bytes
     }
 
     /// Opens what was sealed for that field of that record.
@@ -195,10 +303,12 @@ impl Vault {
     /// It was changed, belongs elsewhere, or was sealed by another vault.
     pub fn open(&self, field: Field, key: &str, sealed: &Sealed) -> Result<SecretBytes, VaultFault> {
         let bytes = from_base64(&sealed.0).ok_or(VaultFault::Damaged)?;
-        let (nonce, text) = bytes.split_first_chunk::<NONCE_BYTES>().ok_or(VaultFault::Damaged)?;
-        let aad = field.aad(key);
-        let payload = Payload { msg: text, aad: aad.as_bytes() };
-        let opened = self.cipher().decrypt(&XNonce::from(*nonce), payload);
+        self.open_bytes(field.aad(key).as_bytes(), &bytes)
+    }
+
+    fn open_bytes(&self, aad: &[u8], bytes: &[u8]) -> Result<SecretBytes, VaultFault> {
+        let (nonce, msg) = bytes.split_first_chunk::<NONCE_BYTES>().ok_or(VaultFault::Damaged)?;
+        let opened = self.cipher().decrypt(&XNonce::from(*nonce), Payload { msg, aad });
         opened.map(SecretBytes::new).map_err(|_| VaultFault::Damaged)
     }
 

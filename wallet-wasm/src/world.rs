@@ -13,6 +13,9 @@ pub trait World {
     /// Our clock.
     fn now(&self) -> Date;
 
+    /// A clock that only goes forward, in milliseconds: for measuring how long something took.
+    fn stopwatch_ms(&self) -> i64;
+
     /// A source of random bytes.
     fn rng(&self) -> Box<dyn CryptoRng>;
 

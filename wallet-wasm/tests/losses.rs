@@ -181,6 +181,8 @@ fn a_session_that_ends_by_itself_is_closed_by_the_next_resume() {
         let (sim, store) = (Sim::new(protocol), MemoryStore::new());
         let (wallet, _) = with_session(&sim, &store).await;
         sim.wait(61 * 60);
+        assert_eq!(wallet.state().await.expect("a state").phase, Phase::Locked, "nobody was here");
+        wallet.unlock(support::PASSPHRASE).await.expect("the passphrase");
         assert_eq!(home(&wallet).await.sessions[0].state, SessionState::Expired);
         let request = ask(&wallet, &sim, "order-1", "usd 10.00").await.expect("an approval");
         let view = wallet.approval(&request).await.expect("an approval");

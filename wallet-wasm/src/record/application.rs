@@ -51,6 +51,17 @@ impl Application {
         })
     }
 
+    /// The record with what the server publishes now; nothing if it publishes no key of our protocol.
+    pub fn renewed(&self, published: &Published) -> Option<Self> {
+        let known = published.keys.iter().any(|key| key.serverkey == self.key_name && key.spki == self.key);
+        if known {
+            return Some(Self { agreements: published.agreements.clone(), ..self.clone() });
+        }
+        let next = published.key_for(self.protocol)?;
+        let (key_name, key) = (next.name.into_string(), to_base64(next.public.spki()));
+        Some(Self { key_name, key, agreements: published.agreements.clone(), ..self.clone() })
+    }
+
     /// The server's key, or nothing if the record is damaged.
     pub fn server_key(&self) -> Option<ServerKey> {
         let public = PublicKey::of_spki(from_base64(&self.key)?);

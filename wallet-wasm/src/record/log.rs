@@ -95,6 +95,12 @@ pub struct PaymentLog {
     pub page: Page,
     /// PR1, CA1 and CA4 as they travelled, for a dispute. CA4 is empty where a session's log settled it.
     pub messages: [String; 3],
+    /// By a rule, without asking.
+    #[serde(default)]
+    pub silent: bool,
+    /// What the merchant said against the server's word.
+    #[serde(default)]
+    pub merchant_said: Option<String>,
 }
 
 impl Stored for PaymentLog {
@@ -102,6 +108,13 @@ impl Stored for PaymentLog {
 
     fn key(&self) -> String {
         order_key(&self.merchant, &self.order)
+    }
+}
+
+impl PaymentLog {
+    /// Whether it was promised under that index of that session.
+    pub fn is_at(&self, session: &str, index: u16) -> bool {
+        self.session == session && self.index == index
     }
 }
 

@@ -8,7 +8,10 @@
 //! | `240-session` | [`Session`] | 5E |
 //! | `251-...` to `256-...` | [`pending`] | 5G to 5L |
 //! | `261-...` to `267-...` | [`log`] | 5N to 5T |
+//! | `257-...`, `268-...` | [`recovery`] | ours: an autoclose that waits, and entries of statements |
 //! | `280-container` | [`Container`] | 5U |
+//! | `220g-settings` | [`settings::Settings`] | 5C |
+//! | `refusals`, `notice` | [`settings`] | ours: sites that were refused of late, and what happened without the shopper |
 //! | `approval` | [`Approval`] | ours: an offer that waits for the shopper |
 //! | `vault` | [`VaultRecord`](crate::vault::VaultRecord) | ours: the wrapped data key |
 //!
@@ -20,7 +23,9 @@ pub mod instrument;
 pub mod log;
 pub mod pending;
 mod persona;
+pub mod recovery;
 mod session;
+pub mod settings;
 
 use protocol::store::{ChangeSet, Condition, Place, Row, StoreFault};
 use serde::Serialize;
@@ -53,6 +58,11 @@ pub const TABLES: &[&str] = &[
     <log::ClosingLog as Stored>::TABLE,
     <Container as Stored>::TABLE,
     <Approval as Stored>::TABLE,
+    <settings::Settings as Stored>::TABLE,
+    <settings::Refusals as Stored>::TABLE,
+    <settings::Notice as Stored>::TABLE,
+    <recovery::PendingAutoclose as Stored>::TABLE,
+    <recovery::StatementEntry as Stored>::TABLE,
     <crate::vault::VaultRecord as Stored>::TABLE,
 ];
 

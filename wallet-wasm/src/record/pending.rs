@@ -148,6 +148,9 @@ pub struct PendingPayment {
     /// What was last heard of it.
     #[serde(default)]
     pub heard: Option<Heard>,
+    /// By a rule, without asking.
+    #[serde(default)]
+    pub silent: bool,
 }
 
 impl Stored for PendingPayment {

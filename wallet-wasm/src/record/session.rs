@@ -32,6 +32,9 @@ pub struct Session {
     /// When the server said it, by its clock; nothing: when it opened the session.
     #[serde(default)]
     pub confirmed_at: Option<Date>,
+    /// When it ends by the last receipt's `seconds-left`, by the server's clock.
+    #[serde(default)]
+    pub ends_told: Option<Date>,
     /// The next index that was never used (240G plus one).
     pub next_index: u32,
     /// Indexes of refused payments: free again, and used first, for at most one payment of an index is collected.

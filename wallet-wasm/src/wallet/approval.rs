@@ -7,13 +7,16 @@ use protocol::offer::Offer;
 use protocol::outcome::Problem;
 use protocol::store::ChangeSet;
 use protocol::value::to_base64;
-use wallet_messages::{ApprovalView, PaysFrom, SessionOffer};
+use wallet_messages::{ApprovalView, ExchangeView, PaysFrom, SessionOffer};
 
 use super::books::{Books, find};
 use super::payment::{Ask, choose};
+use super::rules::opening_view;
 use super::step::{Env, is_historic};
 use super::view::money_view;
+use super::words::plain;
 use crate::fault::WalletFault;
+use crate::record::settings::Rules;
 use crate::record::{Approval, Container, Held, Page, RecordChanges as _, Session};
 
 /// No honest offer is larger; the content script has the same limit.
@@ -35,6 +38,9 @@ pub fn accept(books: &Books, page: Page, text: &str, env: &mut Env<'_>) -> Resul
     books.persona()?;
     if !is_of_origin(&offer.request, &page.origin) {
         return Err(WalletFault::refused(Problem::FORM));
+    }
+    if books.refusals.iter().any(|held| held.record.origin == page.origin && held.record.blocks(env.now)) {
+        return Err(WalletFault::OriginBlocked);
     }
     let (stale, waiting): (Vec<_>, Vec<_>) =
         books.approvals.iter().partition(|held| !waits(&held.record, &page.run, env.now));
@@ -79,33 +85,54 @@ fn is_of_origin(request: &PaymentRequest, origin: &str) -> bool {
 pub fn ask(books: &Books, id: &str) -> Result<Ask, WalletFault> {
     let held = find(&books.approvals, id).ok_or(WalletFault::ApprovalGone)?;
     let Approval { id, page, offer: text, .. } = held.record.clone();
-    Ok(Ask { offer: read(&text)?, id, page, text, approval: Some(held.clone()), log: None })
+    Ok(Ask { offer: read(&text)?, id, page, text, approval: Some(held.clone()), log: None, silent: false })
 }
 
-/// What the approval window shows (step 1703).
-pub fn view(books: &Books, ask: &Ask, locked: bool, now: Date) -> ApprovalView {
+/// What the approval window shows (step 1703); without the rules, the vault is locked.
+pub fn view(books: &Books, ask: &Ask, rules: Option<&Rules>, now: Date) -> ApprovalView {
     let request = &ask.offer.request;
     let (price, server_now) = (request.amount, books.server_time(now));
     let from = promised(books, ask).or_else(|| choose(books, price, server_now).map(|(s, c)| (s, c, false)));
+    let (note, note_changed) = plain(request.note.as_str());
+    let page = &ask.page;
+    let charge = from.map(|(_, charge, _)| charge);
+    let reachable = charge.or_else(|| charge_of(books, &books.container(books.persona().ok()?.currency), price));
+    let opening = rules.filter(|_| from.is_none()).and_then(|rules| rules.opening_for(reachable));
+    let silent = rules.and_then(|rules| rules.silent.iter().find(|rule| rule.origin == page.origin));
+    let waiting = books.approvals.iter().filter(|held| waits(&held.record, &page.run, now)).count();
     ApprovalView {
         request: ask.id.clone(),
-        origin: ask.page.origin.clone(),
+        origin: page.origin.clone(),
         merchant: request.merchant_id.as_str().to_owned(),
         order: request.order_id.as_str().to_owned(),
-        note: request.note.as_str().to_owned(),
+        note,
         price: money_view(price),
-        charge: from.map(|(_, charge, _)| money_view(charge)),
+        charge: charge.map(money_view),
         from: from.map(|(session, charge, reserved)| pays_from(books, &session.record, charge, reserved)),
         offer: if from.is_none() { session_offer(books, price) } else { None },
-        opens: None,
-        exchange: None,
-        note_changed: false,
-        waiting: 1,
-        forgotten_at: now.millis(),
-        silent_limit: None,
-        locked,
+        opens: opening.map(opening_view),
+        exchange: from.and_then(|(session, ..)| exchange(books, &session.record, price)),
+        note_changed,
+        waiting: u32::try_from(waiting).unwrap_or(u32::MAX),
+        forgotten_at: ask.approval.as_ref().map_or(now, |held| held.record.at.plus_secs(PATIENCE_SECONDS)).millis(),
+        silent_limit: silent.map(|rule| money_view(rule.limit)),
+        locked: rules.is_none(),
         historic_cipher: books.application().is_ok_and(|application| is_historic(application.protocol)),
     }
+}
+
+/// The rate between the currencies of price and session, where these differ.
+fn exchange(books: &Books, session: &Session, price: Money) -> Option<ExchangeView> {
+    let (_, rate) = session.rates.0.iter().find(|(other, _)| *other == price.currency)?;
+    let one = Money::new(price.currency, 10_i64.pow(price.currency.digits().into()));
+    let told_at = books.application().map_or(session.opened_at, |known| known.our_time(session.opened_at));
+    let differs = price.currency != session.opened.currency;
+    differs.then(|| ExchangeView {
+        one: money_view(one),
+        rate: rate.to_string(),
+        currency: session.opened.currency.code().to_owned(),
+        told_at: told_at.millis(),
+    })
 }
 
 /// The session of a promise for the same order that still waits: it is that promise which is sent again.

@@ -8,6 +8,8 @@ use crate::fault::WalletFault;
 use crate::record::pending::{
     PendingBinding, PendingClosing, PendingFunds, PendingOpening, PendingPayment, PendingRegistration,
 };
+use crate::record::recovery::PendingAutoclose;
+use crate::record::settings::{Notice, Refusals, Settings};
 use crate::record::{Application, Approval, Container, Held, Instrument, Persona, RecordChanges as _, Session, Stored};
 use crate::vault::VaultRecord;
 
@@ -40,6 +42,14 @@ pub struct Books {
     pub containers: Vec<Held<Container>>,
     /// Offers that wait for the shopper.
     pub approvals: Vec<Held<Approval>>,
+    /// 220G.
+    pub settings: Option<Held<Settings>>,
+    /// Sites that were refused of late.
+    pub refusals: Vec<Held<Refusals>>,
+    /// What the shopper has not been shown yet.
+    pub notices: Vec<Held<Notice>>,
+    /// An autoclose that waits.
+    pub autoclose: Option<Held<PendingAutoclose>>,
 }
 
 /// All records of a table.
@@ -85,6 +95,10 @@ impl Books {
             closings: all(store).await?,
             containers: all(store).await?,
             approvals: all(store).await?,
+            settings: all(store).await?.pop(),
+            refusals: all(store).await?,
+            notices: all(store).await?,
+            autoclose: all(store).await?.pop(),
         })
     }
 
@@ -115,6 +129,19 @@ impl Books {
         match find(&self.containers, container.currency.code()) {
             Some(held) => changes.replace(held, container),
             None => changes.create(container),
+        }
+    }
+
+    /// 220G, or what holds where nothing was set.
+    pub fn settings(&self) -> Settings {
+        self.settings.as_ref().map(|held| held.record.clone()).unwrap_or_default()
+    }
+
+    /// Writes 220G in the place of what these books hold of it.
+    pub fn put_settings(&self, settings: &Settings, changes: &mut ChangeSet) {
+        match &self.settings {
+            Some(held) => changes.replace(held, settings),
+            None => changes.create(settings),
         }
     }
 

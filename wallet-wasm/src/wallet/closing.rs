@@ -9,7 +9,7 @@ use protocol::message::session::{CloseSession as CloseMessage, CloseSessionRespo
 use protocol::money::{Money, MoneyFault};
 use protocol::outcome::{Problem, ResponseCode};
 use protocol::store::ChangeSet;
-use protocol::value::{Reading, Value as _, YesNo};
+use protocol::value::{Reading, SessionId, Value as _, YesNo};
 use wallet_messages::Moved;
 
 use super::books::{Books, find};
@@ -34,15 +34,7 @@ pub fn close(desk: &Desk, session: &str, env: &mut Env<'_>) -> Result<Begun, Wal
     let unknown = WalletFault::refused(Problem::SESSION_UNKNOWN);
     let session = &find(&desk.books.sessions, session).ok_or(unknown)?.record;
     let log = session.use_limit <= LONGEST_LOG && session.promises(&desk.books.payments).next().is_some();
-    let body = CloseMessage {
-        server_date: desk.server_date(env),
-        swversion: software(),
-        record_note: None,
-        session_id: Some(session.session_id().ok_or(VaultFault::Damaged)?),
-        request_log: Some(YesNo(log)),
-        key: desk.key_label()?,
-        signature: None,
-    };
+    let body = message(desk, Some(session.session_id().ok_or(VaultFault::Damaged)?), log, env)?;
     let pending = PendingClosing {
         common: desk.request("cash", PendingClosing::ORIGINAL, &body, env)?,
         persona: desk.books.persona()?.id.clone(),
@@ -52,6 +44,35 @@ pub fn close(desk: &Desk, session: &str, env: &mut Env<'_>) -> Result<Begun, Wal
     let mut changes = ChangeSet::new();
     changes.create(&pending);
     Ok(Begun { changes, pending: pending.key() })
+}
+
+/// Stands for all sessions where a session's id is kept (256G, 267).
+pub const ALL: &str = "";
+
+/// CS1 for all sessions, and its pending record: the way back to cash in sessions whose keys are lost.
+///
+/// # Errors
+/// There is no persona, or its record is damaged.
+pub fn close_all(desk: &Desk, env: &mut Env<'_>) -> Result<Begun, WalletFault> {
+    let body = message(desk, None, false, env)?;
+    let common = desk.request("cash", PendingClosing::ORIGINAL, &body, env)?;
+    let persona = desk.books.persona()?.id.clone();
+    let pending = PendingClosing { common, persona, log: false, session: ALL.to_owned() };
+    let mut changes = ChangeSet::new();
+    changes.create(&pending);
+    Ok(Begun { changes, pending: pending.key() })
+}
+
+fn message(desk: &Desk, session_id: Option<SessionId>, log: bool, env: &Env<'_>) -> Result<CloseMessage, WalletFault> {
+    Ok(CloseMessage {
+        server_date: desk.server_date(env),
+        swversion: software(),
+        record_note: None,
+        session_id,
+        request_log: Some(YesNo(log)),
+        key: desk.key_label()?,
+        signature: None,
+    })
 }
 
 /// A CS1 for the same session that still waits for its answer: it is sent again.
@@ -171,7 +192,7 @@ fn end_session(
     if settled {
         for payment in &open {
             let verdict = verdict(&payment.record, reply);
-            changes.append(settle_payment(payment, &session.record, verdict));
+            changes.append(settle_payment(payment, &session.record, &desk.books, verdict));
         }
     }
     if settled || open.is_empty() {

@@ -3,13 +3,14 @@
 use protocol::date::Date;
 use protocol::outcome::Problem;
 use protocol::store::Store;
-use wallet_messages::Paid;
+use wallet_messages::{Done, Paid};
 
 use super::books::{find, one};
 use super::conversation::{self, Conversation};
 use super::payment::{self, ask_of_log};
 use super::report::report;
 use super::step::{Begun, Desk, Env, Settled};
+use super::view::payment_key;
 use super::{TRIES, Wallet, opening};
 use crate::fault::WalletFault;
 use crate::record::log::PaymentLog;
@@ -49,8 +50,15 @@ impl<S: Store, W: World> Wallet<S, W> {
         self.world.changed();
         let bytes = self.world.post(&url, &sent.text).await.ok_or(silence)?;
         let result = self.settle(|desk, env| conversation::settle::<C>(desk, key, &bytes, env)).await;
-        if matches!(result, Err(WalletFault::AnswerUnreadable { .. })) {
-            self.report(&bytes).await;
+        match &result {
+            Err(WalletFault::AnswerUnreadable { .. }) => self.report(&bytes).await,
+            // The next message goes under the key that the server publishes now.
+            Err(WalletFault::NoAnswer { heard: Some(heard), .. })
+                if heard.problem == Problem::SERVERKEY_UNKNOWN.code() =>
+            {
+                self.refresh_keys().await?;
+            }
+            _ => {}
         }
         self.world.changed();
         result
@@ -165,6 +173,31 @@ impl<S: Store, W: World> Wallet<S, W> {
         Ok(())
     }
 
+    /// Sends one operation again that waits for its answer.
+    ///
+    /// # Errors
+    /// It still waits, or it was refused; nothing of that name waits.
+    pub async fn retry(&self, id: &str) -> Result<Done, WalletFault> {
+        let books = self.books().await?;
+        if let Some(key) = payment_key(id) {
+            return self.finish_payment(key).await.map(|_| Done {});
+        }
+        if find(&books.registrations, id).is_some() {
+            self.deliver::<PendingRegistration>(id).await.map(drop)
+        } else if find(&books.bindings, id).is_some_and(|held| held.record.is_sendable()) {
+            self.deliver::<PendingBinding>(id).await.map(drop)
+        } else if find(&books.funds, id).is_some() {
+            self.deliver::<PendingFunds>(id).await.map(drop)
+        } else if find(&books.openings, id).is_some() {
+            self.deliver::<PendingOpening>(id).await.map(drop)
+        } else if find(&books.closings, id).is_some() {
+            self.deliver::<PendingClosing>(id).await.map(drop)
+        } else {
+            Err(WalletFault::FieldForm("operation"))
+        }?;
+        Ok(Done {})
+    }
+
     /// In how many minutes there is something to send: again, or for a session that ends by then. Nothing while locked.
     ///
     /// # Errors
@@ -174,11 +207,15 @@ impl<S: Store, W: World> Wallet<S, W> {
         if !self.is_open() {
             return Ok(None);
         }
-        let now = books.server_time(self.world.now());
+        let our_now = self.world.now();
+        let now = books.server_time(our_now);
         let ends = books.sessions.iter().filter(|held| held.record.over.is_none()).map(|held| held.record.ends_at());
-        let until = |end: Date| (end.millis() - now.millis()).max(0) / 60_000 + 1;
-        let next = ends.map(until).min().map(|minutes| u32::try_from(minutes).unwrap_or(u32::MAX));
-        Ok(if books.waits() { Some(RESEND_MINUTES) } else { next })
+        let minutes = |end: Date, now: Date| (end.millis() - now.millis()).max(0) / 60_000 + 1;
+        let next = ends.map(|end| minutes(end, now)).min().map(|minutes| u32::try_from(minutes).unwrap_or(u32::MAX));
+        let resend = books.waits().then_some(RESEND_MINUTES);
+        let lock = self.locks_at().map(|at| minutes(Date::from_millis(at), our_now));
+        let lock = lock.map(|minutes| u32::try_from(minutes).unwrap_or(u32::MAX));
+        Ok([resend, next, lock].into_iter().flatten().min())
     }
 
     async fn resend<C: Conversation>(&self, pending: &[Held<C>]) {

@@ -11,6 +11,7 @@ use wallet_messages::{
 };
 
 use super::Wallet;
+use super::pages::Taken;
 use crate::fault::WalletFault;
 use crate::record::Page;
 use crate::world::{PageOutcome, World};
@@ -76,24 +77,24 @@ pub async fn ui<S: Store, W: World>(wallet: &Wallet<S, W>, message: &str) -> Str
         Refuse as asked => wallet.refuse(&asked.request);
         ReadReceipt as asked => wallet.receipt(asked);
         Resend as _asked => wallet.resume();
-        Retry as _asked => not_yet::<Retry>();
-        Touch as _asked => not_yet::<Touch>();
-        ChangePassphrase as _asked => not_yet::<ChangePassphrase>();
-        ReadSettings as _asked => not_yet::<ReadSettings>();
-        SetLock as _asked => not_yet::<SetLock>();
-        AllowSilent as _asked => not_yet::<AllowSilent>();
-        RevokeSilent as _asked => not_yet::<RevokeSilent>();
-        SetOpening as _asked => not_yet::<SetOpening>();
-        DismissNotice as _asked => not_yet::<DismissNotice>();
-        ReadHistory as _asked => not_yet::<ReadHistory>();
-        ReadTotals as _asked => not_yet::<ReadTotals>();
-        Export as _asked => not_yet::<Export>();
-        ReadMessages as _asked => not_yet::<ReadMessages>();
-        BackUp as _asked => not_yet::<BackUp>();
-        Restore as _asked => not_yet::<Restore>();
+        Retry as asked => wallet.retry(&asked.operation);
+        Touch as _asked => wallet.touch();
+        ChangePassphrase as asked => wallet.change_passphrase(asked);
+        ReadSettings as _asked => wallet.settings();
+        SetLock as asked => wallet.set_lock(asked);
+        AllowSilent as asked => wallet.allow_silent(asked);
+        RevokeSilent as asked => wallet.revoke_silent(&asked.origin);
+        SetOpening as asked => wallet.set_opening(asked.rule);
+        DismissNotice as asked => wallet.dismiss_notice(&asked.notice);
+        ReadHistory as asked => wallet.history(asked.filter);
+        ReadTotals as asked => wallet.totals(asked);
+        Export as asked => wallet.export(asked);
+        ReadMessages as asked => wallet.messages(asked);
+        BackUp as asked => wallet.back_up(asked);
+        Restore as asked => wallet.restore(asked);
         ChangeKey as _asked => not_yet::<ChangeKey>();
-        Refresh as _asked => not_yet::<Refresh>();
-        Autoclose as _asked => not_yet::<Autoclose>();
+        Refresh as _asked => wallet.refresh();
+        Autoclose as asked => wallet.autoclose(asked);
     } }
 }
 
@@ -124,13 +125,14 @@ pub async fn page<S: Store, W: World>(wallet: &Wallet<S, W>, message: &str) -> S
         Err(_) => Err(WalletFault::ActionUnknown),
     };
     let answer = match accepted {
-        Ok(id) => PageAnswer::Accepted(id),
+        Ok(Taken::Waits(id)) => PageAnswer::Accepted(id),
+        Ok(Taken::Paid) => PageAnswer::Outcome(PageOutcome::PAID),
         Err(fault) => PageAnswer::Outcome(PageOutcome::failed(fault.code())),
     };
     serde_json::to_string(&answer).expect("invariant: answers are plain structs with string keys")
 }
 
-async fn accept<S: Store, W: World>(wallet: &Wallet<S, W>, ask: PageAsk) -> Result<String, WalletFault> {
+async fn accept<S: Store, W: World>(wallet: &Wallet<S, W>, ask: PageAsk) -> Result<Taken, WalletFault> {
     let PageAsk { origin, tab, document, id, request } = ask;
-    wallet.accept(Page { origin, tab, document, id, run: String::new() }, &request).await
+    wallet.accept_or_pay(Page { origin, tab, document, id, run: String::new() }, &request).await
 }

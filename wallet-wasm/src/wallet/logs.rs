@@ -5,6 +5,7 @@ use protocol::store::{Store, StoreFault};
 use super::books::all;
 use crate::record::Held;
 use crate::record::log::{BindingLog, ClosingLog, FundsLog, OpeningLog, PaymentLog, RegistrationLog};
+use crate::record::recovery::StatementEntry;
 
 /// The wallet's logs, but for offers (266), which payments hold as well.
 #[derive(Clone, Debug, Default)]
@@ -21,6 +22,8 @@ pub struct Logs {
     pub openings: Vec<Held<OpeningLog>>,
     /// 267.
     pub closings: Vec<Held<ClosingLog>>,
+    /// What statements told.
+    pub told: Vec<Held<StatementEntry>>,
 }
 
 impl Logs {
@@ -36,6 +39,7 @@ impl Logs {
             funds: all(store).await?,
             openings: all(store).await?,
             closings: all(store).await?,
+            told: all(store).await?,
         })
     }
 }

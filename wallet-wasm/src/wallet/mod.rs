@@ -12,6 +12,8 @@
 //! The shell keeps nothing that matters: drop it anywhere, open it again over the same store, call [`Wallet::resume`].
 
 pub mod approval;
+mod autoclose;
+mod backup;
 pub mod binding;
 pub mod books;
 pub mod closing;
@@ -19,15 +21,20 @@ pub mod conversation;
 mod deliver;
 pub mod dispatch;
 pub mod funds;
+mod history;
+mod locking;
 pub mod logs;
 pub mod opening;
 mod pages;
 pub mod payment;
 pub mod registration;
 mod report;
+mod rules;
 mod server;
+mod statement;
 pub mod step;
 pub mod view;
+pub mod words;
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -44,9 +51,9 @@ use crate::record::log::PaymentLog;
 use crate::record::pending::{
     PendingBinding, PendingClosing, PendingFunds, PendingOpening, PendingPayment, PendingRegistration,
 };
-use crate::vault::Vault;
 use crate::world::World;
 use books::{Books, one};
+use locking::Opened;
 use logs::Logs;
 use opening::Limits;
 use step::{Begun, Desk, Env, typed_amount};
@@ -61,7 +68,7 @@ pub struct Wallet<S, W> {
     world: W,
     /// Which run of the browser this is.
     run: String,
-    vault: RefCell<Option<Vault>>,
+    vault: RefCell<Option<Opened>>,
     /// What is being sent right now.
     flying: RefCell<BTreeSet<String>>,
 }
@@ -69,7 +76,7 @@ pub struct Wallet<S, W> {
 impl<S: Store, W: World> Wallet<S, W> {
     /// Opens the wallet. `key` is what [`World::keep_key`] was given last in this run of the browser.
     pub fn new(store: S, world: W, run: &str, key: Option<&str>) -> Self {
-        let vault = RefCell::new(key.and_then(Vault::of_text));
+        let vault = RefCell::new(key.and_then(|key| Opened::of_text(key, world.now().millis())));
         Self { store, world, run: run.to_owned(), vault, flying: RefCell::default() }
     }
 
@@ -94,7 +101,10 @@ impl<S: Store, W: World> Wallet<S, W> {
             books.approvals.iter().filter(|held| approval::waits(&held.record, &self.run, now)).collect();
         waiting.sort_by_key(|held| held.record.at);
         let approvals = waiting.iter().map(|held| held.record.id.clone()).collect();
-        Ok(WalletState { phase, home, persona, approvals, notices: Vec::new(), locks_at: None, autoclose: None })
+        let closing = books.autoclose.as_ref().filter(|_| phase == Phase::New);
+        let autoclose = closing.map(|held| autoclose::waiting(&held.record));
+        let notices = if phase == Phase::Open { self.notices().await? } else { Vec::new() };
+        Ok(WalletState { phase, home, persona, approvals, notices, locks_at: self.locks_at(), autoclose })
     }
 
     /// Registration 401.
@@ -133,38 +143,15 @@ impl<S: Store, W: World> Wallet<S, W> {
 
     async fn begin_registration(&self, application: &Application, input: &Register) -> Result<String, WalletFault> {
         let books = self.books().await?;
+        let cost = self.calibrated();
         let (begun, vault) = {
             let mut rng = self.world.rng();
             let mut env = Env { now: self.world.now(), rng: &mut *rng };
-            registration::register(&books, application, input, &mut env)?
+            registration::register(&books, application, input, cost, &mut env)?
         };
         self.store.commit(begun.changes).await?;
         self.keep(vault).await;
         Ok(begun.pending)
-    }
-
-    /// Opens the vault, and sends what waits.
-    ///
-    /// # Errors
-    /// The passphrase is wrong.
-    pub async fn unlock(&self, passphrase: &str) -> Result<Done, WalletFault> {
-        let books = self.books().await?;
-        let held = books.vault.as_ref().ok_or(WalletFault::NotRegistered)?;
-        self.keep(held.record.unlock(passphrase)?).await;
-        self.world.changed();
-        Ok(Done {})
-    }
-
-    /// Forgets the key of the vault; what waits for the shopper is refused.
-    ///
-    /// # Errors
-    /// The store failed.
-    pub async fn lock(&self) -> Result<Done, WalletFault> {
-        *self.vault.borrow_mut() = None;
-        self.world.keep_key(None).await;
-        self.refuse_all().await?;
-        self.world.changed();
-        Ok(Done {})
     }
 
     /// Binding 403.
@@ -257,7 +244,7 @@ impl<S: Store, W: World> Wallet<S, W> {
             return Ok(view::waiting_receipt(&pending.record, &self.books().await?));
         }
         let log = one::<PaymentLog>(&self.store, key).await?.ok_or(WalletFault::ReceiptUnknown)?;
-        Ok(view::receipt(&log.record))
+        Ok(view::receipt(&log.record, &books::all(&self.store).await?))
     }
 
     /// Sends again what still waits for an answer, and closes sessions that ended by themselves.
@@ -265,7 +252,10 @@ impl<S: Store, W: World> Wallet<S, W> {
     /// # Errors
     /// The vault is locked, or the store failed.
     pub async fn resume(&self) -> Result<Done, WalletFault> {
+        self.lock_if_idle().await?;
         self.resend_all().await?;
+        // A restore that does not come to its end now goes on the next time.
+        let _ = self.recover().await;
         for session in self.ended_sessions().await? {
             // What cannot be closed now is tried again the next time.
             let _ = self.close_session(&session).await;
@@ -277,20 +267,6 @@ impl<S: Store, W: World> Wallet<S, W> {
         let desk = self.desk().await?;
         let mut rng = self.world.rng();
         Ok(closing::ended(&desk, &Env { now: self.world.now(), rng: &mut *rng }))
-    }
-
-    fn is_open(&self) -> bool {
-        self.vault.borrow().is_some()
-    }
-
-    fn open_vault(&self) -> Result<Vault, WalletFault> {
-        self.vault.borrow().clone().ok_or(WalletFault::Locked)
-    }
-
-    async fn keep(&self, vault: Vault) {
-        let key = vault.to_text();
-        *self.vault.borrow_mut() = Some(vault);
-        self.world.keep_key(Some(&key)).await;
     }
 
     async fn books(&self) -> Result<Books, WalletFault> {

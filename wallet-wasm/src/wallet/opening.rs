@@ -138,6 +138,7 @@ fn session(pending: &PendingOpening, desk: &Desk, reply: &OpenSessionResponse, e
         confirmed: opened,
         uses_confirmed: use_limit,
         confirmed_at: None,
+        ends_told: None,
         next_index: 1,
         free: Vec::new(),
         note: pending.note.clone(),

@@ -1,19 +1,45 @@
 //! Requests of web pages: taken in, shown, decided, answered.
 
+use protocol::date::Date;
 use protocol::store::{ChangeSet, Store};
 use wallet_messages::{ApprovalView, Done, Paid};
 
 use super::approval;
-use super::books::{all, one};
+use super::books::{Books, all, find, one};
+use super::opening::{self, Limits};
 use super::payment::{self, Ask};
-use super::step::Env;
+use super::rules::notice;
+use super::step::{Begun, Desk, Env};
 use super::view::{money_view, payment_id};
 use super::{TRIES, Wallet};
 use crate::fault::WalletFault;
 use crate::record::log::PaymentLog;
-use crate::record::pending::PendingPayment;
+use crate::record::pending::{PendingOpening, PendingPayment};
+use crate::record::settings::{Notice, Noticed, Refusals};
 use crate::record::{Approval, Held, Page, RecordChanges as _, Session, Stored as _};
 use crate::world::{PageOutcome, World};
+
+/// What became of a page's request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Taken {
+    /// It waits for the shopper, or for an answer; its name.
+    Waits(String),
+    /// It was paid by the shopper's rule.
+    Paid,
+}
+
+/// Counts a refusal; what other sites did long ago is forgotten.
+fn count_refusal(books: &Books, origin: &str, now: Date, changes: &mut ChangeSet) {
+    for held in books.refusals.iter().filter(|held| held.record.is_stale(now) && held.record.origin != origin) {
+        changes.delete(held.record.place());
+    }
+    let known = find(&books.refusals, origin);
+    let refusals = known.map_or_else(|| Refusals::none(origin), |held| held.record.clone()).and_now(now);
+    match known {
+        Some(held) => changes.replace(held, &refusals),
+        None => changes.create(&refusals),
+    }
+}
 
 impl<S: Store, W: World> Wallet<S, W> {
     /// Takes in what a page asks for; yields the name of the request, for the approval window.
@@ -44,10 +70,13 @@ impl<S: Store, W: World> Wallet<S, W> {
     pub async fn approval(&self, id: &str) -> Result<ApprovalView, WalletFault> {
         let books = self.books().await?;
         let ask = self.with_log(approval::ask(&books, id)?).await?;
-        if ask.is_paid() {
-            return Err(WalletFault::AlreadyPaid);
+        if let Some(before) = ask.paid() {
+            return Err(WalletFault::AlreadyPaid(before));
         }
-        Ok(approval::view(&books, &ask, !self.is_open(), self.world.now()))
+        let now = self.world.now();
+        let Ok(vault) = self.open_vault() else { return Ok(approval::view(&books, &ask, None, now)) };
+        let desk = Desk { books, vault };
+        Ok(approval::view(&desk.books, &ask, Some(&desk.rules()?), now))
     }
 
     async fn with_log(&self, ask: Ask) -> Result<Ask, WalletFault> {
@@ -65,16 +94,80 @@ impl<S: Store, W: World> Wallet<S, W> {
         }
         let key = match self.promised(id).await? {
             Some(key) => key,
-            None => self.promise(id).await?,
+            None => self.promise_or_open(id, false).await?,
         };
         self.finish_payment(&key).await
     }
 
+    /// Takes in what a page asks for, and pays it at once where the shopper's rule for that site says so.
+    ///
+    /// # Errors
+    /// The page is told why, and no window opens.
+    pub async fn accept_or_pay(&self, page: Page, text: &str) -> Result<Taken, WalletFault> {
+        let id = self.accept(page.clone(), text).await?;
+        if !self.has_rule(&page.origin).await {
+            return Ok(Taken::Waits(id));
+        }
+        // Whatever the rule does not cover, the shopper is asked.
+        let Ok(key) = self.promise_or_open(&id, true).await else { return Ok(Taken::Waits(id)) };
+        match self.finish_payment(&key).await {
+            Ok(_) => Ok(Taken::Paid),
+            Err(WalletFault::Refused { problem, .. }) => Err(WalletFault::refused(problem)),
+            // The outcome follows when it is known.
+            Err(_) => Ok(Taken::Waits(id)),
+        }
+    }
+
+    async fn has_rule(&self, origin: &str) -> bool {
+        let Ok(desk) = self.desk().await else { return false };
+        desk.rules().is_ok_and(|rules| rules.silent.iter().any(|rule| rule.origin == origin))
+    }
+
+    /// Commits a promise; opens the next session first where none fits and the shopper's rule says so.
+    async fn promise_or_open(&self, id: &str, silent: bool) -> Result<String, WalletFault> {
+        match self.promise(id, silent).await {
+            Err(WalletFault::NoSessionFits) => {
+                self.open_by_rule(id, silent).await?;
+                self.promise(id, silent).await
+            }
+            result => result,
+        }
+    }
+
+    async fn open_by_rule(&self, id: &str, silent: bool) -> Result<(), WalletFault> {
+        let desk = self.desk().await?;
+        let ask = approval::ask(&desk.books, id)?;
+        let container = desk.books.container(desk.books.persona()?.currency);
+        let charge = approval::charge_of(&desk.books, &container, ask.offer.request.amount);
+        let mut rules = desk.rules()?;
+        let covered = !silent || charge.is_some_and(|charge| rules.silent_for(&ask.page.origin, charge).is_some());
+        let rule = rules.opening_for(charge).filter(|_| covered).ok_or(WalletFault::NoSessionFits)?;
+        let enough = charge.is_some_and(|charge| charge.minor <= container.available.minor);
+        let amount = if rule.amount.minor < container.available.minor { rule.amount } else { container.available };
+        if !enough {
+            return Err(WalletFault::NoSessionFits);
+        }
+        let limits = Limits { amount, minutes: rule.minutes, uses: rule.uses, note: String::new() };
+        let opened = self
+            .converse::<PendingOpening>(|desk, env| match opening::same_as_pending(&desk.books, &limits) {
+                Some(pending) => Ok(Begun::again(pending)),
+                None => opening::open(desk, &limits, env),
+            })
+            .await?;
+        self.change(|desk, env| {
+            let mut changes = ChangeSet::new();
+            let what = Noticed::Opened { amount };
+            notice(&desk.books, &Notice { id: opened.id.clone(), at: env.now, what }, &mut changes);
+            Ok(changes)
+        })
+        .await
+    }
+
     /// Commits the promise that an approval asks for.
-    async fn promise(&self, id: &str) -> Result<String, WalletFault> {
+    async fn promise(&self, id: &str, silent: bool) -> Result<String, WalletFault> {
         for _ in 0..TRIES {
             let desk = self.desk().await?;
-            let ask = self.with_log(approval::ask(&desk.books, id)?).await?;
+            let ask = Ask { silent, ..self.with_log(approval::ask(&desk.books, id)?).await? };
             let begun = {
                 let mut rng = self.world.rng();
                 payment::pay(&desk, &ask, &mut Env { now: self.world.now(), rng: &mut *rng })?
@@ -108,14 +201,22 @@ impl<S: Store, W: World> Wallet<S, W> {
     /// # Errors
     /// The store failed.
     pub async fn refuse(&self, id: &str) -> Result<Done, WalletFault> {
+        self.take_back(id, true).await
+    }
+
+    /// Removes a request; `counts`: it was a nuisance to the shopper, and three of them within half a minute block the site.
+    async fn take_back(&self, id: &str, counts: bool) -> Result<Done, WalletFault> {
         let Some(held) = one::<Approval>(&self.store, id).await? else { return Ok(Done {}) };
         let books = self.books().await?;
         let paid = match approval::ask(&books, id) {
-            Ok(ask) => self.with_log(ask).await?.is_paid(),
+            Ok(ask) => self.with_log(ask).await?.paid().is_some(),
             Err(_) => false,
         };
         let mut changes = ChangeSet::new();
         changes.remove(&held);
+        if counts && !paid {
+            count_refusal(&books, &held.record.page.origin, self.world.now(), &mut changes);
+        }
         if self.try_commit(changes).await? {
             let outcome = if paid { PageOutcome::failed("already-paid") } else { PageOutcome::CANCELLED };
             self.world.outcome(&held.record.page, &outcome);
@@ -148,7 +249,7 @@ impl<S: Store, W: World> Wallet<S, W> {
     pub(super) async fn refuse_all(&self) -> Result<(), WalletFault> {
         let approvals: Vec<Held<Approval>> = all(&self.store).await?;
         for held in approvals {
-            self.refuse(&held.record.id).await?;
+            self.take_back(&held.record.id, false).await?;
         }
         Ok(())
     }

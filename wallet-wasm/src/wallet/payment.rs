@@ -11,21 +11,24 @@
 use protocol::Protocol;
 use protocol::collect::{PayerReceiptFault, read_payer_receipt, write_payment};
 use protocol::date::Date;
+use protocol::envelope::Envelope;
 use protocol::message::payment::{NoteHash, PAYMENT_TYPE, PayerReceipt, Payment};
 use protocol::money::Money;
 use protocol::offer::{Offer, note_hash};
 use protocol::outcome::{Problem, ResponseCode};
 use protocol::store::{ChangeSet, Condition, Place};
 use protocol::value::{Index, OrderId, SessionId, Token, Value as _, Version1, from_base64};
-use wallet_messages::Paid;
+use wallet_messages::{Paid, PaidBefore};
 
 use super::books::{Books, find};
 use super::conversation::heard;
+use super::rules::notice;
 use super::step::{Begun, Desk, Env, SOFTWARE, Settled, is_historic, transaction};
 use super::view::{money_view, payment_id};
 use crate::fault::WalletFault;
 use crate::record::log::{Answer, OfferLog, PaymentLog};
 use crate::record::pending::{Heard, PendingPayment, order_key};
+use crate::record::settings::{Notice, Noticed};
 use crate::record::{Approval, Held, Page, RecordChanges as _, Session, Stored as _};
 use crate::vault::VaultFault;
 
@@ -47,6 +50,8 @@ pub struct Ask {
     pub approval: Option<Held<Approval>>,
     /// What is known of an earlier payment of the order.
     pub log: Option<Held<PaymentLog>>,
+    /// By a rule, without asking the shopper.
+    pub silent: bool,
 }
 
 impl Ask {
@@ -55,9 +60,11 @@ impl Ask {
         order_key(&self.offer.request.merchant_id, self.offer.request.order_id.as_str())
     }
 
-    /// Whether the order was paid before.
-    pub fn is_paid(&self) -> bool {
-        self.log.as_ref().is_some_and(|held| held.record.answer.problem.is_none())
+    /// The payment of the order, if it was paid before.
+    pub fn paid(&self) -> Option<PaidBefore> {
+        let log = &self.log.as_ref()?.record;
+        let before = PaidBefore { payment: payment_id(&log.key()), at: log.answer.at.millis() };
+        log.answer.problem.is_none().then_some(before)
     }
 }
 
@@ -83,8 +90,8 @@ pub fn choose(books: &Books, price: Money, server_now: Date) -> Option<(&Held<Se
 /// # Errors
 /// The order was paid before, or no session fits.
 pub fn pay(desk: &Desk, ask: &Ask, env: &mut Env<'_>) -> Result<Begun, WalletFault> {
-    if ask.is_paid() {
-        return Err(WalletFault::AlreadyPaid);
+    if let Some(before) = ask.paid() {
+        return Err(WalletFault::AlreadyPaid(before));
     }
     let mut changes = ChangeSet::new();
     if let Some(approval) = &ask.approval {
@@ -110,6 +117,9 @@ fn promise(desk: &Desk, ask: &Ask, env: &mut Env<'_>, changes: &mut ChangeSet) -
     let (held, amount) = chosen.ok_or(WalletFault::NoSessionFits)?;
     let mut session = held.record.clone();
     let index = session.index().ok_or(WalletFault::NoSessionFits)?;
+    if ask.silent {
+        by_rule(desk, ask, amount, env, changes)?;
+    }
     session.take(index);
     let payment = PendingPayment {
         transaction: transaction(env).get(),
@@ -129,6 +139,7 @@ fn promise(desk: &Desk, ask: &Ask, env: &mut Env<'_>, changes: &mut ChangeSet) -
         approval: ask.id.clone(),
         page: ask.page.clone(),
         heard: None,
+        silent: ask.silent,
     };
     let head = transparent(&payment, session.protocol).ok_or(VaultFault::Damaged)?;
     let original = write_payment(session.protocol, &session.secrets(&desk.vault)?, &head, amount, env.rng)?;
@@ -140,6 +151,20 @@ fn promise(desk: &Desk, ask: &Ask, env: &mut Env<'_>, changes: &mut ChangeSet) -
     }
     changes.write(&offer_log(ask, env.now));
     Ok(())
+}
+
+/// Counts a payment of a site that may be paid without asking; no other is.
+fn by_rule(
+    desk: &Desk,
+    ask: &Ask,
+    charge: Money,
+    env: &mut Env<'_>,
+    changes: &mut ChangeSet,
+) -> Result<(), WalletFault> {
+    let mut rules = desk.rules()?;
+    let rule = rules.silent_for(&ask.page.origin, charge).ok_or(WalletFault::ApprovalGone)?;
+    (rule.payments, rule.last_at) = (rule.payments.saturating_add(1), Some(env.now));
+    desk.put_rules(&rules, changes, env)
 }
 
 /// CA1's transparent part (fig. 28A), made of its pending record; nothing if that is damaged.
@@ -193,7 +218,7 @@ pub enum Verdict {
 }
 
 /// Puts record 263 in the place of record 253.
-pub fn settle_payment(held: &Held<PendingPayment>, session: &Session, verdict: Verdict) -> ChangeSet {
+pub fn settle_payment(held: &Held<PendingPayment>, session: &Session, books: &Books, verdict: Verdict) -> ChangeSet {
     let payment = held.record.clone();
     let (amount, problem, message, receipt) = match verdict {
         Verdict::Paid { charged, receipt } => (charged, None, None, receipt),
@@ -215,11 +240,28 @@ pub fn settle_payment(held: &Held<PendingPayment>, session: &Session, verdict: V
         approval: payment.approval,
         page: payment.page,
         messages: [payment.offer, payment.original, receipt],
+        silent: payment.silent,
+        merchant_said: None,
     };
+    let log = PaymentLog { merchant_said: contradiction(&log), ..log };
     let mut changes = ChangeSet::new();
+    if log.silent && log.answer.problem.is_none() {
+        let (payment, origin) = (log.key(), log.page.origin.clone());
+        let what = Noticed::PaidSilently { payment: payment.clone(), origin, amount };
+        notice(books, &Notice { id: payment, at, what }, &mut changes);
+    }
     changes.remove(held);
     changes.write(&log);
     changes
+}
+
+/// What a merchant says of a paid order in its own part of CA4, which nothing authenticates, where it denies the payment.
+fn contradiction(log: &PaymentLog) -> Option<String> {
+    let [_, _, receipt] = &log.messages;
+    let envelope = Envelope::parse(receipt.as_bytes()).ok().filter(|_| log.answer.problem.is_none())?;
+    let said = |label: &str| envelope.pairs.get(label).map(str::to_owned);
+    let denies = said("response-code").is_some_and(|code| code != "success");
+    said("problem").or_else(|| denies.then(|| "declined".to_owned()))
 }
 
 /// Steps 1727 to 1732: reads what came back for a CA1. `transaction` tells the promise that was sent from a later one for
@@ -288,7 +330,7 @@ fn settled(
         Some(charged) => Verdict::Paid { charged, receipt: text },
         None => Verdict::Refused { problem: problem(receipt), message: remark(receipt), receipt: text },
     };
-    let mut changes = settle_payment(held, &session.record, verdict);
+    let mut changes = settle_payment(held, &session.record, &desk.books, verdict);
     if after.over.is_some() && after.promises(&others).next().is_none() {
         changes.remove(session);
     } else {
@@ -322,6 +364,11 @@ fn after(
     let told = receipt.uses_left.and_then(|count| u32::try_from(count.0).ok());
     session.uses_confirmed = told.map_or(reckoned, |told| told.min(session.uses_confirmed));
     session.confirmed_at = Some(server_now);
+    let told = receipt.seconds_left.and_then(|count| i64::try_from(count.0).ok());
+    if let Some(told) = told.map(|seconds| server_now.plus_secs(seconds)) {
+        // It only ever shrinks: an old receipt read late cannot prolong it.
+        session.ends_told = Some(session.ends_told.map_or(told, |known| known.min(told)));
+    }
     if session.uses_confirmed == 0 {
         session.used_up_at.get_or_insert(server_now);
     }
@@ -345,7 +392,7 @@ fn give_back(session: &mut Session, payment: &PendingPayment, problem: &Problem)
 
 /// What a page asked for that was refused because of a copied profile is asked again of another session.
 pub fn ask_of_log(held: Held<PaymentLog>) -> Option<Ask> {
-    let PaymentLog { approval, page, messages: [text, ..], .. } = held.record.clone();
+    let PaymentLog { approval, page, messages: [text, ..], silent, .. } = held.record.clone();
     let offer = Offer::read(text.as_bytes()).ok()?;
-    Some(Ask { id: approval, page, text, offer, approval: None, log: Some(held) })
+    Some(Ask { id: approval, page, text, offer, approval: None, log: Some(held), silent })
 }

@@ -73,13 +73,14 @@ pub fn register(
     books: &Books,
     application: &Application,
     input: &Register,
+    cost: Cost,
     env: &mut Env<'_>,
 ) -> Result<(Begun, Vault), WalletFault> {
     if books.persona.is_some() {
         return Err(WalletFault::AlreadyRegistered);
     }
     let wishes = Wishes::of(input)?;
-    let (record, vault) = VaultRecord::create(&input.passphrase, Cost::LEAST, env.rng)?;
+    let (record, vault) = VaultRecord::create(&input.passphrase, cost, env.rng)?;
     let pending = first_message(application, &wishes, &vault, env)?;
     let mut changes = ChangeSet::new();
     for held in &books.registrations {

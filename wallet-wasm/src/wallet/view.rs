@@ -3,8 +3,8 @@
 use protocol::date::Date;
 use protocol::money::Money;
 use wallet_messages::{
-    ActivityKind, ActivityState, ActivityView, Gauge, Home, InstrumentView, Limit, MoneyView, ReceiptView,
-    SessionState, SessionView, WaitingView,
+    ActivityKind, ActivityState, ActivityView, Gauge, Home, InstrumentView, Limit, MoneyView, Notice as Shown,
+    NoticeView, ReceiptView, SessionState, SessionView, WaitingView,
 };
 
 use super::books::{Books, find};
@@ -13,7 +13,9 @@ use super::step::is_historic;
 use crate::fault::WalletFault;
 use crate::record::log::{Answer, PaymentLog};
 use crate::record::pending::{Common, Heard, PendingPayment};
-use crate::record::{Instrument, Session, SessionEnd, Stored as _};
+use crate::record::recovery::StatementEntry;
+use crate::record::settings::{Notice, Noticed};
+use crate::record::{Held, Instrument, Session, SessionEnd, Stored as _};
 
 /// What a list of activities is cut to.
 const MOST_ACTIVITIES: usize = 200;
@@ -53,7 +55,7 @@ pub fn session_view(session: &Session, books: &Books, now: Date) -> SessionView 
         use_limit: session.use_limit,
         uses_left: session.uses_left(&books.payments),
         opened_at: ours(session.opened_at),
-        ends_at: ours(session.ends_at()),
+        ends_at: ours(session.ends_told.map_or(session.ends_at(), |told| told.min(session.ends_at()))),
         state,
         gauges: gauges(session, books, now),
         confirmed_at: ours(session.confirmed_at.unwrap_or(session.opened_at)),
@@ -65,7 +67,8 @@ fn gauges(session: &Session, books: &Books, now: Date) -> [Gauge; 3] {
     let (confirmed, left) = (session.confirmed.minor, session.left(&books.payments).minor);
     let (uses, uses_left) = (i64::from(session.uses_confirmed), i64::from(session.uses_left(&books.payments)));
     let lifetime = i64::from(session.lifetime_minutes) * 60;
-    let age = (books.server_time(now).millis() - session.opened_at.millis()) / 1000;
+    let ends = session.ends_told.map_or(session.ends_at(), |told| told.min(session.ends_at()));
+    let age = lifetime - (ends.millis() - books.server_time(now).millis()) / 1000;
     [
         Gauge::new(Limit::Amount, session.opened.minor - confirmed, confirmed - left, session.opened.minor),
         Gauge::new(Limit::Uses, i64::from(session.use_limit) - uses, uses - uses_left, session.use_limit.into()),
@@ -91,9 +94,9 @@ pub fn home(books: &Books, logs: &Logs, now: Date) -> Result<Home, WalletFault> 
         on_hold: Some(container.on_hold).filter(|held| held.minor > 0).map(money_view),
         instruments: books.instruments.iter().map(|held| instrument_view(&held.record)).collect(),
         sessions,
-        activity: activity(books, logs),
+        activity: newest(activity(books, logs)),
         waiting: operations(books),
-        backed_up_at: None,
+        backed_up_at: books.settings().backed_up_at.map(Date::millis),
     })
 }
 
@@ -111,12 +114,16 @@ fn operation(entry: ActivityView) -> WaitingView {
     WaitingView { id, kind, since, amount, with, heard }
 }
 
+fn newest(mut all: Vec<ActivityView>) -> Vec<ActivityView> {
+    all.truncate(MOST_ACTIVITIES);
+    all
+}
+
 /// What happened and what waits, newest first.
-fn activity(books: &Books, logs: &Logs) -> Vec<ActivityView> {
+pub fn activity(books: &Books, logs: &Logs) -> Vec<ActivityView> {
     let mut all = waiting(books);
     all.extend(done(logs));
     all.sort_by_key(|entry| std::cmp::Reverse(entry.at));
-    all.truncate(MOST_ACTIVITIES);
     all
 }
 
@@ -198,7 +205,7 @@ fn state_of(answer: &Answer) -> ActivityState {
 
 fn done(logs: &Logs) -> Vec<ActivityView> {
     use ActivityKind::{Bind, Close, Open, Pay, Register};
-    let Logs { registrations, bindings, payments, funds, openings, closings } = logs;
+    let Logs { registrations, bindings, payments, funds, openings, closings, told } = logs;
     let mut all: Vec<ActivityView> = Vec::new();
     all.extend(registrations.iter().map(|held| entry(Register, &held.record.answer, None, None)));
     all.extend(bindings.iter().map(|held| {
@@ -211,6 +218,7 @@ fn done(logs: &Logs) -> Vec<ActivityView> {
     }));
     all.extend(openings.iter().map(|held| entry(Open, &held.record.answer, Some(held.record.amount), None)));
     all.extend(closings.iter().map(|held| entry(Close, &held.record.answer, Some(held.record.amount), None)));
+    all.extend(told.iter().filter_map(|held| told_entry(&held.record, payments)));
     all.extend(payments.iter().map(|held| {
         let log = &held.record;
         let (id, origin) = (payment_id(&log.key()), Some(log.page.origin.clone()));
@@ -220,8 +228,51 @@ fn done(logs: &Logs) -> Vec<ActivityView> {
     all
 }
 
+/// What a statement told, where it is news to the shopper.
+fn told_entry(entry: &StatementEntry, payments: &[Held<PaymentLog>]) -> Option<ActivityView> {
+    let kind = match entry.kind.as_str() {
+        "load" => ActivityKind::Load,
+        "unload" => ActivityKind::Unload,
+        "paid" => ActivityKind::Pay,
+        StatementEntry::REFUND => ActivityKind::Refund,
+        _ => return None,
+    };
+    let of = entry.payment.as_ref();
+    let log = of.and_then(|of| payments.iter().find(|held| held.record.is_at(&of.session, of.index)));
+    Some(ActivityView {
+        id: format!("told:{}", entry.key()),
+        kind,
+        at: entry.at.millis(),
+        amount: Some(money_view(entry.amount)),
+        with: of.map(|of| of.other.as_str().to_owned()),
+        origin: log.map(|held| held.record.page.origin.clone()),
+        state: ActivityState::Done,
+        problem: None,
+    })
+}
+
+/// A notice.
+pub fn notice_view(notice: Notice) -> NoticeView {
+    let Notice { id, at, what } = notice;
+    let what = match what {
+        Noticed::PaidSilently { payment, origin, amount } => {
+            Shown::PaidSilently { payment: payment_id(&payment), origin, amount: money_view(amount) }
+        }
+        Noticed::Opened { amount } => Shown::Opened { amount: money_view(amount) },
+        Noticed::Refunded { merchant, order, amount } => {
+            Shown::Refunded { merchant, order, amount: money_view(amount) }
+        }
+    };
+    NoticeView { id, at: at.millis(), what }
+}
+
 /// A payment that ended.
-pub fn receipt(log: &PaymentLog) -> ReceiptView {
+pub fn receipt(log: &PaymentLog, told: &[Held<StatementEntry>]) -> ReceiptView {
+    let refunds = told
+        .iter()
+        .map(|held| &held.record)
+        .filter(|entry| entry.kind == StatementEntry::REFUND && entry.is_of(&log.session, log.index));
+    let refunded = refunds.map(|entry| entry.amount).reduce(|sum, amount| sum.plus(amount).unwrap_or(sum));
     ReceiptView {
         payment: payment_id(&log.key()),
         at: log.answer.at.millis(),
@@ -236,9 +287,9 @@ pub fn receipt(log: &PaymentLog) -> ReceiptView {
         session: log.session.clone(),
         index: log.index.into(),
         historic_cipher: log.historic,
-        merchant_said: None,
-        refunded: None,
-        silent: false,
+        merchant_said: log.merchant_said.clone(),
+        refunded: refunded.map(money_view),
+        silent: log.silent,
     }
 }
 
@@ -260,6 +311,6 @@ pub fn waiting_receipt(payment: &PendingPayment, books: &Books) -> ReceiptView {
         historic_cipher: books.persona().is_ok_and(|persona| is_historic(persona.protocol)),
         merchant_said: None,
         refunded: None,
-        silent: false,
+        silent: payment.silent,
     }
 }

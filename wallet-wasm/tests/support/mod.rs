@@ -88,6 +88,9 @@ pub struct Sim {
     pub key: Rc<RefCell<Option<String>>>,
     pub life: Life,
     seed: Rc<Cell<u64>>,
+    stopwatch: Rc<Cell<i64>>,
+    /// How many milliseconds anything takes: so many that passphrases stay cheap.
+    pub slowness: Rc<Cell<i64>>,
 }
 
 impl Sim {
@@ -101,6 +104,8 @@ impl Sim {
             key: Rc::default(),
             life: Life::default(),
             seed: Rc::new(Cell::new(1)),
+            stopwatch: Rc::default(),
+            slowness: Rc::new(Cell::new(900)),
         }
     }
 
@@ -146,6 +151,11 @@ impl Sim {
 impl World for Sim {
     fn now(&self) -> Date {
         Date::from_millis(self.now.get())
+    }
+
+    fn stopwatch_ms(&self) -> i64 {
+        self.stopwatch.set(self.stopwatch.get() + self.slowness.get());
+        self.stopwatch.get()
     }
 
     fn rng(&self) -> Box<dyn CryptoRng> {
