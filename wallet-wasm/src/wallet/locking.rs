@@ -83,8 +83,10 @@ impl<S: Store, W: World> Wallet<S, W> {
     /// The store failed.
     pub async fn lock(&self) -> Result<Done, WalletFault> {
         *self.vault.borrow_mut() = None;
+        // Before the windows close, so that nobody is taken to have refused.
+        let refused = self.refuse_all().await;
         self.world.keep_key(None).await;
-        self.refuse_all().await?;
+        refused?;
         self.world.changed();
         Ok(Done {})
     }

@@ -6,8 +6,9 @@ use protocol::Protocol;
 use protocol::collect::{Collection, CustomerPart, Verdicts, write_receipts};
 use protocol::date::Date;
 use protocol::envelope::Envelope;
-use protocol::exchange::{OpenedRequest, write_error};
+use protocol::exchange::{OpenFault, OpenedRequest, write_error};
 use protocol::keys::{PersonaKey, PublicKey, ServerKey};
+use protocol::message::autoclose::{AutoclosePersona, AutocloseResponse};
 use protocol::message::binding::{BindAnswer, BindInstrument, BindResponse, CHALLENGE_TYPE, ChallengeId};
 use protocol::message::funds::{LoadUnload, LoadUnloadResponse};
 use protocol::message::payment::{
@@ -15,15 +16,18 @@ use protocol::message::payment::{
 };
 use protocol::message::registration::{Registration, RegistrationResponse};
 use protocol::message::session::{CloseSession, CloseSessionResponse, OpenSession, OpenSessionResponse};
+use protocol::message::statement::{
+    ContainerLine, EntryKind, EntryLine, EntryPayment, SessionLine, StatementRequest, StatementResponse,
+};
 use protocol::message::{ErrorMessage, Reply, Request};
-use protocol::money::{Currency, Money};
+use protocol::money::{Currency, Money, SignedMoney};
 use protocol::outcome::{Problem, ResponseCode};
 use protocol::persona::{PersonaId, RequestedId};
 use protocol::secret::SessionSecrets;
 use protocol::suite::{Opener, RsaOpener, X25519Opener};
 use protocol::template::{Family, Numbered};
 use protocol::value::{
-    Bytes, Count, Index, Num, Reading, ServerKeyName, SessionId, Text, Token, Value as _, Version1, to_base64,
+    Bytes, Count, Index, Num, Reading, ServerKeyName, SessionId, Text, Token, Value as _, Version1, YesNo, to_base64,
 };
 
 use super::Counting;
@@ -33,6 +37,7 @@ pub struct BankSession {
     pub owner: PersonaId,
     pub secrets: SessionSecrets,
     pub left: Money,
+    pub opening: Money,
     pub opened_at: Date,
     pub minutes: i64,
     pub use_limit: u32,
@@ -69,6 +74,11 @@ pub struct Bank {
     pub challenges: bool,
     next_session: u64,
     pub reports: usize,
+    /// What statements tell.
+    entries: Vec<EntryLine>,
+    /// The persona was closed by AC1, and so much went to its instrument.
+    pub closed: bool,
+    pub sent_home: Money,
 }
 
 fn usd(minor: i64) -> Money {
@@ -106,7 +116,15 @@ impl Bank {
             challenges: false,
             next_session: 41,
             reports: 0,
+            entries: Vec::new(),
+            closed: false,
+            sent_home: usd(0),
         }
+    }
+
+    /// Publishes another name for its key, and knows the old one no more.
+    pub fn rotate(&mut self) {
+        self.key.name = ServerKeyName::of("CC1002").expect("a name");
     }
 
     /// All the money there is: nothing is made or lost but by loads.
@@ -119,8 +137,9 @@ impl Bank {
     pub fn published(&self) -> String {
         let number = self.protocol.number();
         format!(
-            r#"{{"protocols":["{number}"],"keys":[{{"serverkey":"CC1001","protocol":"{number}","algorithm":"x","spki":"{}"}}],
+            r#"{{"protocols":["{number}"],"keys":[{{"serverkey":"{}","protocol":"{number}","algorithm":"x","spki":"{}"}}],
             "currencies":["usd"],"agreements":[{{"number":75,"title":"Terms","url":"https://example.com/75"}}]}}"#,
+            self.key.name.as_str(),
             to_base64(self.key.public.spki())
         )
     }
@@ -128,9 +147,14 @@ impl Bank {
     /// `POST /cybercash`.
     pub fn answer(&mut self, message: &str) -> String {
         let envelope = Envelope::parse(message.as_bytes()).expect("a well-formed message");
-        let opened = OpenedRequest::open(&envelope, |_, _| Some(&*self.opener));
-        let Ok(opened) = opened else {
-            return write_error(self.protocol, Some(&envelope), &ErrorMessage::of(Problem::BAD_OPAQUE));
+        let opened =
+            OpenedRequest::open(&envelope, |head, _| (head.serverkey == self.key.name).then_some(&*self.opener));
+        let opened = match opened {
+            Ok(opened) => opened,
+            Err(OpenFault::ServerKeyUnknown) => {
+                return write_error(self.protocol, Some(&envelope), &ErrorMessage::of(Problem::SERVERKEY_UNKNOWN));
+            }
+            Err(_) => return write_error(self.protocol, Some(&envelope), &ErrorMessage::of(Problem::BAD_OPAQUE)),
         };
         let who = opened.head.id.as_ref().map_or_else(String::new, |id| id.as_str().to_owned());
         let key = (who, opened.head.transaction.get());
@@ -147,12 +171,17 @@ impl Bank {
             "load-unload-funds" => self.load(&opened),
             "open-session" => self.open(&opened),
             "close-session" => self.close(&opened),
+            "autoclose-persona" => self.autoclose(&opened),
+            "statement-request" => self.statement(&opened),
             "message-report" => {
                 self.reports += 1;
                 return String::new();
             }
             other => panic!("an unexpected {other}"),
         };
+        if kind == "statement-request" {
+            return reply;
+        }
         *self.effects.entry(kind).or_default() += 1;
         self.log.insert(key, (message.to_owned(), reply.clone()));
         reply
@@ -250,6 +279,8 @@ impl Bank {
         assert_eq!(body.instrument.0["instrument-issuer"], "East Bank");
         if problem.is_none() {
             self.available = self.available.plus(body.amount.0).expect("a sum");
+            let kind = if body.amount.0.minor < 0 { EntryKind::UNLOAD } else { EntryKind::LOAD };
+            self.enter(kind, body.amount.0, None);
         }
         let response = LoadUnloadResponse {
             server_date: self.now,
@@ -281,6 +312,7 @@ impl Bank {
                 owner: opened.head.id.clone().expect("a persona"),
                 secrets: secrets.clone(),
                 left: granted,
+                opening: granted,
                 opened_at: self.now,
                 minutes: i64::try_from(minutes).expect("minutes"),
                 use_limit: uses.into(),
@@ -325,33 +357,117 @@ impl Bank {
 
     fn close(&mut self, opened: &OpenedRequest) -> String {
         let (body, mut problem): (CloseSession, _) = self.body(opened);
-        let session = self.sessions.get_mut(&body.session_id.expect("one session")).expect("a session of ours");
-        let (mut amount, mut log) = (None, Vec::new());
-        if session.over {
-            problem = Some(Problem::SESSION_CLOSED);
-        } else {
-            session.over = true;
+        let (mut amount, mut log) = (usd(0), Vec::new());
+        let named = |id: &SessionId| body.session_id.as_ref().is_none_or(|named| named == id);
+        let open = self.sessions.iter_mut().filter(|(id, session)| named(id) && !session.over);
+        let mut closed = 0;
+        for (_, session) in open {
+            (session.over, closed) = (true, closed + 1);
             self.available = self.available.plus(session.left).expect("a sum");
-            amount = Some(session.left);
+            amount = amount.plus(session.left).expect("a sum");
             for (index, paid) in &session.paid {
                 let Collected { payee, order, amount, .. } = paid;
                 log.push(format!("{}|{index}|{payee}|{order}|{amount}", self.now.text()));
             }
+        }
+        if closed == 0 && body.session_id.is_some() {
+            problem = Some(Problem::SESSION_CLOSED);
         }
         let asked = body.request_log.is_some_and(|asked| asked.0);
         let lines = log.iter().filter(|_| asked).map(|line| Text::of(line).expect("a line")).collect();
         let response = CloseSessionResponse {
             server_date: self.now,
             response_code: code(problem.as_ref()),
+            amount: Some(amount).filter(|_| problem.is_none()),
             problem,
             swseverity: None,
             swmessage: None,
             message: None,
             fee: None,
-            amount,
             log: Numbered(lines),
         };
         self.reply(opened, &response)
+    }
+
+    fn autoclose(&mut self, opened: &OpenedRequest) -> String {
+        let body: AutoclosePersona = opened.body().expect("a body of its form");
+        let known = opened.head.id.as_ref().is_some_and(|id| self.personas.contains_key(id));
+        let problem = match self.refuse.remove("autoclose-persona") {
+            Some(problem) => Some(problem),
+            None if !known || body.passphrase.as_str() != "badnews" => Some(Problem::PERSONA_UNKNOWN),
+            None if self.closed => Some(Problem::PERSONA_CLOSED),
+            None => None,
+        };
+        let mut amount = None;
+        if problem.is_none() {
+            self.closed = true;
+            amount = Some(self.total());
+            self.sent_home = self.sent_home.plus(self.total()).expect("a sum");
+            self.available = usd(0);
+            self.sessions.values_mut().for_each(|session| session.over = true);
+        }
+        let response = AutocloseResponse {
+            server_date: self.now,
+            response_code: code(problem.as_ref()),
+            problem,
+            message: None,
+            amount,
+        };
+        self.reply(opened, &response)
+    }
+
+    fn statement(&mut self, opened: &OpenedRequest) -> String {
+        let (body, problem): (StatementRequest, _) = self.body(opened);
+        let from = match body.after.as_ref().map(protocol::value::Token::as_str) {
+            None => self.entries.len().saturating_sub(2),
+            Some("start") => 0,
+            Some(mark) => mark.parse().expect("a mark of ours"),
+        };
+        // Two at a time, so that there is more than one page.
+        let entries: Vec<EntryLine> = self.entries.iter().skip(from).take(2).cloned().collect();
+        let next = from + entries.len();
+        let open = self.sessions.iter().filter(|(_, session)| !session.over);
+        let sessions = open.map(|(id, session)| SessionLine {
+            session_id: id.clone(),
+            opened: session.opened_at,
+            expires: session.opened_at.plus_secs(session.minutes * 60),
+            use_limit: Index::of(session.use_limit.into()).expect("an index"),
+            uses: Count(session.paid.len() as u64),
+            opening: session.opening,
+            current: session.left,
+        });
+        let response = StatementResponse {
+            server_date: self.now,
+            response_code: code(problem.as_ref()),
+            problem,
+            swseverity: None,
+            swmessage: None,
+            message: None,
+            containers: Numbered(vec![ContainerLine { available: self.available, on_hold: usd(0) }]),
+            sessions: Numbered(sessions.collect()),
+            entries: Numbered(entries),
+            next: Token::of(&next.to_string()),
+            more: Some(YesNo(next < self.entries.len())),
+        };
+        self.reply(opened, &response)
+    }
+
+    /// Writes an entry of later statements.
+    fn enter(&mut self, kind: EntryKind, amount: Money, payment: Option<EntryPayment>) {
+        let number = Count(if payment.is_some() {
+            u64::from(kind == EntryKind::REFUND_RECEIVED)
+        } else {
+            self.entries.len() as u64
+        });
+        self.entries.push(EntryLine { date: self.now, kind, number, amount: SignedMoney(amount), payment });
+    }
+
+    /// The merchant gives a payment back.
+    pub fn refund(&mut self, order: &str, amount: i64) {
+        let paid =
+            self.entries.iter().find_map(|entry| entry.payment.clone().filter(|of| of.order_id.as_str() == order));
+        self.available = self.available.plus(usd(amount)).expect("a sum");
+        self.enter(EntryKind::REFUND_RECEIVED, usd(amount), Some(paid.expect("a payment")));
     }
 
     /// A CA2 with one payment: its CA3.
@@ -375,6 +491,15 @@ impl Bank {
             None => {
                 session.left = session.left.minus(charge).expect("enough");
                 session.paid.insert(asked.payer_index.get(), fresh);
+                let payment = EntryPayment {
+                    session_id: asked.payer_session_id.clone(),
+                    index: asked.payer_index,
+                    other: payee.clone(),
+                    order_id: asked.order_id.clone(),
+                };
+                let (date, amount) = (self.now, SignedMoney(charge.negated()));
+                let (kind, number) = (EntryKind::PAID, Count(0));
+                self.entries.push(EntryLine { date, kind, number, amount, payment: Some(payment) });
                 *self.effects.entry("cash-payment".to_owned()).or_default() += 1;
                 None
             }

@@ -81,6 +81,14 @@ pub struct Earth {
     pub outcomes: Vec<(String, PageOutcome)>,
 }
 
+impl Earth {
+    /// An offer of rocket shoes with other words.
+    pub fn with_note(&mut self, note: &str) -> String {
+        note.clone_into(&mut self.till.note);
+        self.till.offer(&mut self.bank, "order-1", "usd 42.50", ORIGIN)
+    }
+}
+
 #[derive(Clone)]
 pub struct Sim {
     pub earth: Rc<RefCell<Earth>>,

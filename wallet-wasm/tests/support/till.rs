@@ -2,6 +2,7 @@
 
 use protocol::collect::{Receipts, ReceivedPayment, write_collection, write_payer_receipt};
 use protocol::date::Date;
+use protocol::envelope::Envelope;
 use protocol::keys::{PersonaKey, key_name};
 use protocol::message::offer::PaymentRequest;
 use protocol::message::payment::{BatchHead, COLLECTION_TYPE, Collected, PAYMENT_TYPE};
@@ -25,8 +26,13 @@ pub struct Till {
     price: Money,
     /// Orders that are paid.
     pub paid: Vec<String>,
+    /// Says of paid orders that they are not.
+    pub lies: bool,
+    /// What it says of its offers.
+    pub note: String,
 }
 
+const NOTE: &str = "ACME Products\nPurchase of 1 pair \"Rocket Shoes\" at $37.50 ea.";
 pub const ORIGIN: &str = "http://127.0.0.1:8402";
 
 impl Till {
@@ -36,7 +42,16 @@ impl Till {
         let name = RequestedId::parse("acme", Reading::STRICT).expect("a name");
         let secrets = suite.session_secrets(&mut bank.rng);
         let price = Money::parse("usd 42.50", Reading::STRICT).expect("an amount");
-        Self { id: PersonaId::of(&name), key, secrets, index: 0, price, paid: Vec::new() }
+        Self {
+            id: PersonaId::of(&name),
+            key,
+            secrets,
+            index: 0,
+            price,
+            paid: Vec::new(),
+            lies: false,
+            note: NOTE.to_owned(),
+        }
     }
 
     /// PR1 of an order: the rocket shoes, or whatever is asked.
@@ -51,7 +66,7 @@ impl Till {
             order_id: OrderId::of(order).expect("an order"),
             date: bank.now,
             swversion: Token::of("foo69").expect("a token"),
-            note: Lines::of("ACME Products\nPurchase of 1 pair \"Rocket Shoes\" at $37.50 ea.").expect("a note"),
+            note: Lines::of(&self.note).expect("a note"),
             amount: price,
             accepts: None,
             url_pay_to: url("/pay"),
@@ -94,11 +109,20 @@ impl Till {
         if receipts.verdicts.payments[0].response_code == ResponseCode::Success {
             self.paid.push(payment.order_id.as_str().to_owned());
         }
-        write_payer_receipt(&received, receipts.customer_opaques[0].as_deref().expect("a customer part"))
+        let honest = write_payer_receipt(&received, receipts.customer_opaques[0].as_deref().expect("a customer part"));
+        if self.lies { deny(&honest) } else { honest }
     }
 }
 
 /// A time to begin at: the seed's.
 pub fn beginning() -> Date {
     Date::parse("20261121100505456", Reading::STRICT).expect("a date")
+}
+
+/// The receipt with a merchant's own words beside the server's.
+fn deny(receipt: &str) -> String {
+    let mut envelope = Envelope::parse(receipt.as_bytes()).expect("a CA4");
+    envelope.pairs.push_text("response-code", "failure");
+    envelope.pairs.push_text("problem", "instrument-declined");
+    envelope.write()
 }
