@@ -10,6 +10,7 @@
 //! | [`setup`], [`sessions`], [`collector`] | registration and binding; sales sessions; CA1 to CA4 |
 //! | [`refunds`], [`settlement`] | money that goes back, and to the bank |
 //! | [`routes`], [`api`], [`order_form`], [`problem`] | HTTP |
+//! | [`dashboard`] | pages for the merchant |
 //! | [`webhooks`] | events on their way to the shop |
 //!
 //! # Under the shop's origin
@@ -28,6 +29,7 @@
 mod api;
 pub mod api_key;
 pub mod collector;
+pub mod dashboard;
 pub mod desk;
 pub mod merchant;
 pub mod order_form;
@@ -67,6 +69,7 @@ use crate::serve::until_asked;
 use crate::settings::LogSettings;
 use api::access::{REMEMBERED_SECS, Scope};
 use collector::{Collector, Incoming};
+use dashboard::Door;
 use desk::{Clock, Desk};
 use order_form::{MAX_ORDER_MINUTES, Terms};
 use refunds::Refunder;
@@ -146,6 +149,10 @@ pub struct Args {
     /// For sandboxes: webhooks may lead to this machine, without encryption.
     #[arg(long)]
     pub allow_loopback_webhooks: bool,
+    /// Offer the dashboard, below /dashboard, with the password on the first line of this file, which only its owner may
+    /// read. The till keeps a hash of it: later starts do without the file.
+    #[arg(long, value_name = "FILE")]
+    pub dashboard_password_file: Option<PathBuf>,
     /// Take over the merchant of another till, from the file that it wrote with --export-merchant (at the first start).
     #[arg(long, value_name = "FILE")]
     pub adopt_merchant: Option<PathBuf>,
@@ -168,6 +175,8 @@ pub struct Till {
     guard: Guard,
     /// Who may wait for news of orders at once.
     seats: Arc<Semaphore>,
+    /// The dashboard's.
+    door: Door,
 }
 
 /// How many wait for news of orders at once; further ones are told to ask again.
@@ -194,6 +203,9 @@ impl Till {
         if let Some(file) = &args.adopt_merchant {
             merchant::adopt(&desk.store, file).await?;
         }
+        if let Some(file) = &args.dashboard_password_file {
+            dashboard::set_password(&desk.store, file).await?;
+        }
         let persona = setup::set_up(&desk, &plan(args)?).await?;
         if let Some(file) = &args.export_merchant {
             merchant::export(&desk.store, file).await?;
@@ -207,7 +219,19 @@ impl Till {
         let (refunder, guard) = (Refunder::new(desk.clone()), Guard { allow_loopback: args.allow_loopback_webhooks });
         let terms = Terms { currencies: args.currency.clone(), order_minutes: args.order_minutes };
         let seats = Arc::new(Semaphore::new(SEATS));
-        let till = Self { desk, persona, links, terms, sessions, collector, refunder, settler, guard, seats };
+        let till = Self {
+            desk,
+            persona,
+            links,
+            terms,
+            sessions,
+            collector,
+            refunder,
+            settler,
+            guard,
+            seats,
+            door: Door::default(),
+        };
         let till = Arc::new(till);
         till.begin(queue, args.settle_minutes)?;
         Ok((till, api_key))

@@ -55,6 +55,8 @@ kinds! {
     Overtaken = "overtaken", CONFLICT, "The order was changed meanwhile";
     /// The key is good for other things.
     Scope = "scope", FORBIDDEN, "The API key does not allow this";
+    /// Not from a page of ours.
+    Forbidden = "forbidden", FORBIDDEN, "The request does not come from a page of the till";
     /// Two requests, one name.
     IdempotencyReused = "idempotency-key-reused", UNPROCESSABLE_ENTITY, "The Idempotency-Key was used for another request";
     /// Items that are none, or do not sum to the price.
@@ -127,6 +129,7 @@ pub async fn in_form(response: Response) -> Response {
     }
     let kind = match status {
         StatusCode::NOT_FOUND => Kind::Unknown,
+        StatusCode::FORBIDDEN => Kind::Forbidden,
         StatusCode::METHOD_NOT_ALLOWED => Kind::BadMethod,
         StatusCode::REQUEST_TIMEOUT => Kind::TooSlow,
         StatusCode::PAYLOAD_TOO_LARGE => Kind::TooLarge,

@@ -25,6 +25,7 @@ use tower_http::timeout::TimeoutLayer;
 
 use super::Till;
 use super::api::{events, keys, openapi, orders, public, refunds, webhooks};
+use super::dashboard;
 use super::problem::{Problem, in_form};
 
 /// An order as a shop writes it: a note of 2,000 characters, items and three addresses fit several times.
@@ -52,7 +53,10 @@ pub fn all(till: Arc<Till>) -> Router {
         .layer(DefaultBodyLimit::max(MAX_ORDER_BYTES))
         .route("/openapi.json", get(openapi::show))
         .route("/healthz", get(health));
-    finished(shop.with_state(till.clone())).merge(public_routes(till)).layer(map_response(in_form))
+    finished(shop.with_state(till.clone()))
+        .merge(dashboard::routes(till.clone()))
+        .merge(public_routes(till))
+        .layer(map_response(in_form))
 }
 
 /// The routes that pages and wallets use. A shop makes them reachable under its own origin.

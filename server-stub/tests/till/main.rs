@@ -1,6 +1,7 @@
 //! The till as merchants run it, against the server as operators run it: two processes, real cryptography, real disks.
 
 mod api;
+mod dashboard;
 mod shopper;
 mod town;
 mod webhooks;
