@@ -1,17 +1,20 @@
 //! The server's key pairs (structure 160) and how requests are opened with them.
 
 use std::path::Path;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use aws_lc_rs::encoding::{AsDer as _, Pkcs8V1Der, PublicKeyX509Der};
 use aws_lc_rs::rsa::{KeySize, OAEP_SHA256_MGF1SHA256, OaepPrivateDecryptingKey, PrivateDecryptingKey};
 use protocol::Protocol;
+use protocol::date::Date;
 use protocol::keys::{PublicKey, PublishedKey, ServerKey};
+use protocol::secret::SecretBytes;
 use protocol::suite::{CryptoFault, OpenedSecret, Opener, X25519Opener, open_rsa_with};
-use protocol::value::{ServerKeyName, to_base64};
+use protocol::value::{ServerKeyName, from_base64, to_base64};
 use rand_core::CryptoRng;
 
-use crate::vault::{VaultError, secret_file};
+use crate::server::setting::KeyItem;
+use crate::vault::{Vault, VaultError, secret_file};
 
 /// The name of the key of protocol 2.0.
 pub const MODERN_NAME: &str = "CC2001";
@@ -53,6 +56,35 @@ impl KeyPair {
         Self::new(name, Protocol::V1, public, Box::new(opener))
     }
 
+    /// Makes a new key pair for the store.
+    ///
+    /// # Errors
+    /// It cannot be made.
+    pub fn make(
+        name: &str,
+        protocol: Protocol,
+        made: Date,
+        vault: &Vault,
+        rng: &mut dyn CryptoRng,
+    ) -> Result<KeyItem, VaultError> {
+        let private: SecretBytes = match protocol {
+            Protocol::V1 => new_rsa()?.into(),
+            Protocol::V2 => new_x25519(rng).into(),
+        };
+        let sealed = Some(vault.seal(PURPOSE, &to_base64(private.expose()), rng));
+        Ok(KeyItem { name: name.to_owned(), protocol, made, retires: None, sealed })
+    }
+
+    fn sealed(item: &KeyItem, vault: &Vault) -> Option<Self> {
+        let private = vault.open_sealed(PURPOSE, item.sealed.as_deref()?)?;
+        let private = SecretBytes::new(from_base64(&private)?);
+        let pair = match item.protocol {
+            Protocol::V1 => Self::classic(&item.name, private.expose()),
+            Protocol::V2 => Self::modern(&item.name, private.expose()),
+        };
+        pair.ok()
+    }
+
     fn new(name: &str, protocol: Protocol, public: PublicKey, opener: Box<dyn Opener>) -> Result<Self, CryptoFault> {
         let name = ServerKeyName::of(name).ok_or(CryptoFault)?;
         Ok(Self { public: ServerKey { name, protocol, public }, opener })
@@ -61,12 +93,35 @@ impl KeyPair {
 
 /// Structure 160: the key pairs that requests may be sealed to.
 #[derive(Default)]
-pub struct ServerKeys(Vec<KeyPair>);
+pub struct ServerKeys(Vec<Arc<KeyPair>>);
+
+/// What a sealed private key is for.
+const PURPOSE: &str = "server-key";
 
 impl ServerKeys {
     /// These keys; of each protocol, the first is the one to use.
     pub fn new(pairs: Vec<KeyPair>) -> Self {
-        Self(pairs)
+        Self(pairs.into_iter().map(Arc::new).collect())
+    }
+
+    /// These keys with those that the store names, as they are at a moment: the newest first, so that it is the one to use;
+    /// none that is retired. What `before` has opened is not opened again.
+    ///
+    /// # Errors
+    /// The key that cannot be opened.
+    pub fn with(&self, items: &[KeyItem], before: &Self, vault: &Vault, now: Date) -> Result<Self, KeyItem> {
+        let mut items: Vec<_> = items.iter().collect();
+        items.sort_by_key(|item| std::cmp::Reverse(item.made));
+        let retired =
+            |name: &str| items.iter().any(|item| item.name == name && item.retires.is_some_and(|at| at <= now));
+        let mut pairs = Vec::new();
+        for item in items.iter().filter(|item| item.sealed.is_some() && !retired(&item.name)) {
+            let known = before.0.iter().find(|pair| pair.public.name.as_str() == item.name);
+            let opened = known.cloned().or_else(|| KeyPair::sealed(item, vault).map(Arc::new));
+            pairs.push(opened.ok_or_else(|| (*item).clone())?);
+        }
+        pairs.extend(self.0.iter().filter(|pair| !retired(pair.public.name.as_str())).cloned());
+        Ok(Self(pairs))
     }
 
     /// Opens the keys of a folder; makes those that are missing.
@@ -75,11 +130,7 @@ impl ServerKeys {
     /// See [`VaultError`].
     pub fn open(folder: &Path, classic: bool, rng: &mut dyn CryptoRng) -> Result<Self, VaultError> {
         let path = folder.join(format!("{MODERN_NAME}.x25519"));
-        let private = secret_file(&path, || {
-            let mut private = vec![0; X25519_BYTES];
-            rng.fill_bytes(&mut private);
-            Ok(private)
-        })?;
+        let private = secret_file(&path, || Ok(new_x25519(rng)))?;
         let modern = KeyPair::modern(MODERN_NAME, private.expose()).map_err(|_| VaultError::Damaged(path))?;
         let mut pairs = vec![modern];
         if classic {
@@ -88,26 +139,26 @@ impl ServerKeys {
             let pair = KeyPair::classic(CLASSIC_NAME, private.expose()).map_err(|_| VaultError::Damaged(path))?;
             pairs.push(pair);
         }
-        Ok(Self(pairs))
+        Ok(Self::new(pairs))
     }
 
     /// The key pair of a name, for a protocol.
     pub fn find(&self, name: &ServerKeyName, protocol: Protocol) -> Option<&dyn Opener> {
-        let fits = |pair: &&KeyPair| pair.public.name == *name && pair.public.protocol == protocol;
+        let fits = |pair: &&Arc<KeyPair>| pair.public.name == *name && pair.public.protocol == protocol;
         self.0.iter().find(fits).map(|pair| &*pair.opener)
     }
 
     /// A key of a persona that does not exist, for signatures that are checked only so that it takes the same time.
     pub fn decoy(&self, protocol: Protocol) -> &PublicKey {
         static MODERN: LazyLock<PublicKey> = LazyLock::new(|| PublicKey::of_spki(DECOY_SPKI.to_vec()));
-        let classic = |pair: &&KeyPair| pair.public.protocol == Protocol::V1 && protocol == Protocol::V1;
+        let classic = |pair: &&Arc<KeyPair>| pair.public.protocol == Protocol::V1 && protocol == Protocol::V1;
         // Our own key is as long as those of personas that were made today.
         self.0.iter().find(classic).map_or(&MODERN, |pair| &pair.public.public)
     }
 
     /// The public halves, as `GET /cybercash/keys` gives them.
     pub fn published(&self) -> Vec<PublishedKey> {
-        let published = |pair: &KeyPair| {
+        let published = |pair: &Arc<KeyPair>| {
             let ServerKey { name, protocol, public } = &pair.public;
             let algorithm = match protocol {
                 Protocol::V1 => "rsa",
@@ -149,6 +200,12 @@ impl Opener for RsaOpener {
             opened.map(|secret| secret.to_vec()).map_err(|_| CryptoFault)
         })
     }
+}
+
+fn new_x25519(rng: &mut dyn CryptoRng) -> Vec<u8> {
+    let mut private = vec![0; X25519_BYTES];
+    rng.fill_bytes(&mut private);
+    private
 }
 
 fn new_rsa() -> Result<Vec<u8>, VaultError> {

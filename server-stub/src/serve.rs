@@ -30,6 +30,8 @@ use crate::settings::{Settings, SettingsError, ShutdownSettings};
 use crate::store::{KeyPlace, Place};
 use crate::vault::{Vault, make_folder};
 
+/// How often what the operator has set is read.
+const REFRESH_EVERY: Duration = Duration::from_secs(1);
 /// How often sessions whose lifetime is over are looked for.
 const SWEEP_EVERY: Duration = Duration::from_secs(5);
 /// How many sweeps follow each other where many personas are due at once.
@@ -128,6 +130,7 @@ pub async fn open(settings: &Settings, place: &Place, keys: &KeyPlace) -> Result
     let restored = store.epoch().await?.map(|epoch| epoch.began);
     let config = Config { restored, ..settings.config() };
     let server = Server::new(store, keys, vault, Box::new(Sandbox), config);
+    server.refresh(http::now()).await?;
     Ok(server.behind(Door::new(&settings.doors)))
 }
 
@@ -162,7 +165,7 @@ async fn serve_until(
         tokio::time::sleep(notice).await;
         let _ = closed.send(());
     };
-    let sweeping = tokio::spawn(sweep(server));
+    let (sweeping, following) = (tokio::spawn(sweep(server.clone())), tokio::spawn(follow(server)));
     // Answers are small and someone waits for each: none of them should wait for a second packet.
     let listener = listener.tap_io(|connection| drop(connection.set_nodelay(true)));
     let service = router.into_make_service_with_connect_info::<SocketAddr>();
@@ -175,6 +178,7 @@ async fn serve_until(
         }
     };
     sweeping.abort();
+    following.abort();
     outcome
 }
 
@@ -198,6 +202,18 @@ fn announce(lines: &[String]) -> std::io::Result<()> {
         writeln!(out, "{line}")?;
     }
     out.flush()
+}
+
+/// Takes note of what the operator sets.
+async fn follow(server: Arc<Server>) {
+    let mut ticks = tokio::time::interval(REFRESH_EVERY);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        if let Err(error) = server.refresh(http::now()).await {
+            tracing::error!(%error, "the operator's settings cannot be read; those read before stay in force");
+        }
+    }
 }
 
 async fn sweep(server: Arc<Server>) {

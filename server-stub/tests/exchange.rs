@@ -15,10 +15,8 @@ use protocol::outcome::{Problem, ResponseCode};
 use protocol::pairs::Pairs;
 use protocol::value::{from_base64, to_base64};
 use server_stub::server::config::Software;
+use server_stub::server::setting::Item;
 use server_stub::server::{Answer, Config};
-use server_stub::store::Change;
-use server_stub::store::ChangeSet;
-use server_stub::store::record::PersonaStatus;
 
 /// The same message with one pair changed, and a checksum that fits.
 fn changed(message: &str, label: &str, change: impl Fn(&str) -> String) -> String {
@@ -73,10 +71,10 @@ async fn only_the_persona_s_own_key_signs(world: &mut World) {
     // The thief's own key name.
     let mut posing = Actor { id: brian.id.clone(), ..thief };
     let body = posing.funds(world.now, "usd -100.00");
-    assert_eq!(world.refused(&mut posing, &body).await, Some(Problem::KEY_MISMATCH));
+    assert_eq!(world.refused(&mut posing, &body).await, Some(Problem::BAD_SIGNATURE));
     // A persona that does not exist.
     posing.id = Some(common::value("acme-82"));
-    assert_eq!(world.refused(&mut posing, &body).await, Some(Problem::PERSONA_UNKNOWN));
+    assert_eq!(world.refused(&mut posing, &body).await, Some(Problem::BAD_SIGNATURE));
     assert_eq!(world.balance(&brian, "usd").await, "usd 100.00");
     // None of these used up Brian's transaction number.
     brian.transaction -= 1;
@@ -135,13 +133,13 @@ async fn clocks_may_be_a_day_off(world: &mut World) {
 async fn a_persona_can_be_disabled(world: &mut World) {
     let mut brian = world.customer("brianb", "usd 100.00").await;
     let id = brian.id.clone().expect("an id");
-    let mut persona = world.store.persona(&id).await.expect("a store").expect("a persona").persona;
-    persona.status = PersonaStatus::Disabled;
-    let mut changes = ChangeSet::default();
-    changes.push(Change::Update(Box::new(persona)));
-    world.store.commit(changes).await.expect("a change");
+    let off = Item::Switch { persona: Some(id), service: None, since: world.now, note: "stolen".to_owned() };
+    world.set(&off).await;
     let body = brian.funds(world.now, "usd 1.00");
     assert_eq!(world.refused(&mut brian, &body).await, Some(Problem::PERSONA_DISABLED));
+    world.unset(&off).await;
+    let body = brian.funds(world.now, "usd 1.00");
+    assert_eq!(world.refused(&mut brian, &body).await, None);
 }
 
 everywhere! {

@@ -25,8 +25,8 @@ use server_stub::http::{now, router};
 use server_stub::server::Config;
 use server_stub::store::record::{Attempts, Epoch, InstrumentId, LogKey, Session, Transaction};
 use server_stub::store::{
-    BookReader, Books, ChangeSet, Collected, CommitError, Logged, MemoryStore, PersonaFile, Refund, Statement, Store,
-    StoreError, Window,
+    BookReader, Books, ChangeSet, Collected, CommitError, Logged, MemoryStore, PersonaFile, Refund, Setting, Statement,
+    Store, StoreError, Window,
 };
 use tower::ServiceExt as _;
 
@@ -189,6 +189,10 @@ impl Store for Failing {
 
     async fn epoch(&self) -> Result<Option<Epoch>, StoreError> {
         self.0.epoch().await
+    }
+
+    async fn settings(&self) -> Result<Vec<Setting>, StoreError> {
+        self.0.settings().await
     }
 
     async fn new_session_id(&self) -> Result<SessionId, StoreError> {

@@ -17,6 +17,7 @@ use super::draft::Draft;
 use super::exchange::{Desk, check_clock, check_pays_out, check_software};
 use super::refusal::Refusal;
 use super::registration::passphrase_hash;
+use super::service::Service;
 use super::{Answer, Decided, Incoming, Rng, Rounds, Server, Trouble};
 use crate::store::record::{Attempts, Instrument, LogKey, Movement, PersonaStatus, Reason, SessionEnd};
 use crate::store::{Account, Change, ChangeSet, PersonaFile};
@@ -38,7 +39,7 @@ impl Server {
         let body = match opened.body::<AutoclosePersona>() {
             Ok(body) => body,
             Err(fault) => {
-                let refusal = Refusal::because(Problem::FORM, fault.to_string());
+                let refusal = Refusal::from(fault).told_in(desk.language);
                 return Ok(Answer::Reply(opened.reply(&refused(desk.now, &refusal), rng)?));
             }
         };
@@ -64,17 +65,21 @@ impl Server {
         let (file, attempts) = (self.store.persona(id).await?, self.store.attempts(id).await?);
         let file = match authenticate(desk, id, body, file, attempts) {
             Ok(file) => file,
-            Err((refusal, changes)) => return Ok((changes, opened.reply(&refused(desk.now, &refusal), rng)?)),
+            Err((refusal, changes)) => {
+                let refusal = refusal.told_in(desk.language);
+                return Ok((changes, opened.reply(&refused(desk.now, &refusal), rng)?));
+            }
         };
+        let desk = desk.speaking(&file.persona.language);
         if let Some(logged) = self.store.logged(&key).await? {
-            let reused = || opened.reply(&refused(desk.now, &Problem::TRANSACTION_REUSED.into()), rng);
+            let reused = || opened.reply(&refused(desk.now, &desk.refusal(Problem::TRANSACTION_REUSED)), rng);
             return Ok((None, incoming.same_or(logged, reused)?));
         }
         let settled = Draft::settled(file, desk.now).map_err(Refusal::from)?;
         let mut draft = settled.clone();
         let (mut draft, reply) = match close(desk, body, &mut draft) {
             Ok(reply) => (draft, reply),
-            Err(refusal) => (settled, refused(desk.now, &refusal)),
+            Err(refusal) => (settled, refused(desk.now, &refusal.told_in(desk.language))),
         };
         let response = opened.reply(&reply, rng)?;
         draft.changes.push(incoming.log(key, &response));
@@ -121,9 +126,9 @@ fn authenticate(
 fn close(desk: Desk<'_>, body: &AutoclosePersona, draft: &mut Draft) -> Result<AutocloseResponse, Refusal> {
     match draft.file.persona.status {
         PersonaStatus::Active => {}
-        PersonaStatus::Disabled => return Err(Problem::PERSONA_DISABLED.into()),
         PersonaStatus::Closed => return Err(Problem::PERSONA_CLOSED.into()),
     }
+    desk.config.switches.check(&draft.file.persona.id, Service::Autoclose)?;
     check_clock(desk.config, desk.now, body.server_date)?;
     check_software(desk.config, &body.swversion).1?;
     draft.end_sessions(SessionEnd::Closed, |_| true)?;

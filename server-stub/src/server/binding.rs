@@ -24,8 +24,10 @@ use rand_core::CryptoRng;
 
 use super::draft::Draft;
 use super::exchange::{Desk, Procedure, SoftwareNote};
+use super::language::Words;
 use super::refusal::Refusal;
 use super::registration::passphrase_hash;
+use super::service::Service;
 use crate::bank::{Application, Decision, Terms};
 use crate::store::record::{Challenge, Instrument, InstrumentId, InstrumentStatus};
 use crate::store::{Change, PersonaFile, Store, StoreError};
@@ -54,6 +56,10 @@ impl Procedure for BindInstrument {
         &self.swversion
     }
 
+    fn service(&self) -> Service {
+        Service::Bind
+    }
+
     fn key(&self) -> &AnyBytes {
         &self.key
     }
@@ -64,6 +70,7 @@ impl Procedure for BindInstrument {
 
     fn run(&self, desk: Desk<'_>, draft: &mut Draft, (): (), rng: &mut dyn CryptoRng) -> Result<BindResponse, Refusal> {
         forget_challenges(draft, desk.now);
+        check_agreements(self, desk, draft)?;
         set_passphrase(self, desk, draft)?;
         let keyed_hash = desk.vault.hash(NUMBER, &[self.number.as_str()]);
         let of_number = |asked: &&Challenge| asked.binding.keyed_hash == keyed_hash;
@@ -117,6 +124,10 @@ impl Procedure for BindAnswer {
         &self.swversion
     }
 
+    fn service(&self) -> Service {
+        Service::Bind
+    }
+
     fn key(&self) -> &AnyBytes {
         &self.key
     }
@@ -146,7 +157,7 @@ impl Procedure for BindAnswer {
         let reply = if asked.wrong_answers < MAX_WRONG_ANSWERS {
             question(desk, &asked)
         } else {
-            refused(desk.now, &Problem::INSTRUMENT_DECLINED.into())
+            refused(desk.now, &desk.refusal(Problem::INSTRUMENT_DECLINED))
         };
         draft.changes.push(Change::PutChallenge(id, Box::new(asked)));
         Ok(reply)
@@ -179,13 +190,30 @@ fn forget_challenges(draft: &mut Draft, now: Date) {
     draft.file.challenges.retain(|asked| !over(asked));
 }
 
+/// What has to be agreed to when binding was, now or when the persona registered.
+fn check_agreements(body: &BindInstrument, desk: Desk<'_>, draft: &Draft) -> Result<(), Refusal> {
+    let now = body.agreements.as_ref().map(|agreements| agreements.0.as_slice()).unwrap_or_default();
+    let agreed = |number: &u32| now.contains(number) || draft.file.persona.agreements.contains(number);
+    let demanded = &desk.config.binding_agreements;
+    if demanded.iter().all(|agreement| agreed(&agreement.number)) {
+        Ok(())
+    } else {
+        Err(Problem::AGREEMENT_MISSING.into())
+    }
+}
+
 /// Where autoclose shall use the instrument, its passphrase becomes the persona's (120F).
 fn set_passphrase(body: &BindInstrument, desk: Desk<'_>, draft: &mut Draft) -> Result<(), Refusal> {
     if !body.autoclose.is_some_and(|autoclose| autoclose.0) {
         return Ok(());
     }
     let passphrase = body.autoclose_passphrase.as_ref();
-    let passphrase = passphrase.ok_or_else(|| Refusal::because(Problem::FORM, "Autoclose needs a passphrase."))?;
+    let passphrase = passphrase.ok_or_else(|| {
+        Refusal::because(
+            Problem::FORM,
+            Words::new("Autoclose needs a passphrase.", "Zum Schließen im Notfall gehört eine Passphrase."),
+        )
+    })?;
     let persona = &mut draft.file.persona;
     persona.autoclose = Some(passphrase_hash(desk.vault, &persona.id, passphrase.as_str()));
     draft.changes.push(Change::Update(Box::new(persona.clone())));
@@ -209,7 +237,13 @@ fn instrument(
     let known = &draft.file.instruments;
     let id = known.iter().find(|known| known.keyed_hash == keyed_hash).map(|known| known.id);
     if id.is_none() && known.len() >= MAX_INSTRUMENTS {
-        return Err(Refusal::because(Problem::LIMIT_EXCEEDED, "This persona has as many instruments as it may have."));
+        return Err(Refusal::because(
+            Problem::LIMIT_EXCEEDED,
+            Words::new(
+                "This persona has as many instruments as it may have.",
+                "Diese Persona hat so viele Konten und Karten, wie sie haben darf.",
+            ),
+        ));
     }
     let next = || InstrumentId(known.iter().map(|known| known.id.0).max().unwrap_or_default() + 1);
     let number = body.number.as_str();
@@ -287,7 +321,15 @@ fn ask(
             Challenge { id, asked: since, wrong_answers, ..asked }
         }
         None if draft.file.challenges.len() < MAX_CHALLENGES => asked,
-        None => return Err(Refusal::because(Problem::LIMIT_EXCEEDED, "Too many questions wait for their answers.")),
+        None => {
+            return Err(Refusal::because(
+                Problem::LIMIT_EXCEEDED,
+                Words::new(
+                    "Too many questions wait for their answers.",
+                    "Zu viele Fragen warten noch auf ihre Antwort.",
+                ),
+            ));
+        }
     };
     let reply = question(desk, &asked);
     draft.changes.push(Change::PutChallenge(draft.file.persona.id.clone(), Box::new(asked)));
@@ -307,7 +349,7 @@ fn question(desk: Desk<'_>, asked: &Challenge) -> BindResponse {
     BindResponse {
         challenge: ChallengeId::of(&asked.id),
         questions,
-        ..refused(desk.now, &Problem::CHALLENGE_REQUIRED.into())
+        ..refused(desk.now, &desk.refusal(Problem::CHALLENGE_REQUIRED))
     }
 }
 

@@ -13,6 +13,7 @@ use rand_core::CryptoRng;
 use super::draft::Draft;
 use super::exchange::{Desk, Procedure, SoftwareNote};
 use super::refusal::Refusal;
+use super::service::Service;
 use crate::store::record::{Session, SessionEnd, SessionStatus, Transaction};
 use crate::store::{Change, PersonaFile, Store, StoreError};
 
@@ -37,6 +38,10 @@ impl Procedure for CloseSession {
 
     fn swversion(&self) -> &SoftwareVersion {
         &self.swversion
+    }
+
+    fn service(&self) -> Service {
+        Service::Close
     }
 
     fn key(&self) -> &AnyBytes {

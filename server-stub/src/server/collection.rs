@@ -14,7 +14,9 @@ use protocol::outcome::{Problem, ResponseCode};
 use protocol::value::{Index, SessionId, Token, Version1};
 
 use self::batch::{Batch, Verdict};
+use super::language::Language;
 use super::refusal::Refusal;
+use super::service::Service;
 use super::{Answer, Decided, Incoming, Rng, Rounds, Server, Trouble};
 use crate::metrics;
 use crate::store::record::{LogKey, Session};
@@ -32,8 +34,7 @@ struct Records {
 impl Server {
     /// Answers CA2.
     pub(super) async fn collect(&self, incoming: &Incoming<'_>, rng: &mut Rng) -> Result<Answer, Trouble> {
-        let form = |fault: protocol::FormFault| Refusal::because(Problem::FORM, fault.to_string());
-        let collection = Collection::read(incoming.envelope).map_err(form)?;
+        let collection = Collection::read(incoming.envelope).map_err(Refusal::from)?;
         let (session_id, index) = (collection.head.session_id.clone(), collection.head.index);
         let key = LogKey::Collection(session_id.number(), index);
         // The very same message is answered without any cryptography, whatever became of the session.
@@ -48,7 +49,7 @@ impl Server {
             Err(fault) => {
                 // The session is looked at first (step 1668B), its auth-code last (1670).
                 let problem = batch::usable(&merchant, index, incoming.now).err().unwrap_or_else(|| fault.problem());
-                let verdicts = whole(problem);
+                let verdicts = whole(problem, incoming.policy.config.language);
                 let protocol = incoming.envelope.protocol;
                 return Ok(Answer::Reply(write_receipts(protocol, &head, &merchant.secrets, &verdicts, &[], rng)?));
             }
@@ -94,11 +95,12 @@ impl Server {
         key: &LogKey,
         rng: &mut Rng,
     ) -> Result<Decided, Trouble> {
+        let desk = self.desk(incoming);
         if let Some(logged) = self.store.logged(key).await? {
-            let reused = || seal(opened, merchant, &whole(Problem::INDEX_USED), &[], rng);
+            let reused = || seal(opened, merchant, &whole(Problem::INDEX_USED, desk.language), &[], rng);
             return Ok((None, incoming.same_or(logged, reused)?));
         }
-        let (mut changes, response) = decide(self.desk(incoming), opened, merchant, payments, records, rng)?;
+        let (mut changes, response) = decide(desk, opened, merchant, payments, records, rng)?;
         changes.push(incoming.log(key.clone(), &response));
         Ok((Some(changes), response))
     }
@@ -134,7 +136,10 @@ fn decide(
     let Records { sessions: mut payers, collected } = records;
     let fresh = payers.remove(&merchant.id.number()).ok_or(Trouble::Problem(Problem::SESSION_UNKNOWN))?;
     if let Err(problem) = batch::usable(&fresh, opened.head().index, now) {
-        return Ok((ChangeSet::default(), seal(opened, merchant, &whole(problem), &[], rng)?));
+        return Ok((ChangeSet::default(), seal(opened, merchant, &whole(problem, desk.language), &[], rng)?));
+    }
+    if let Err(problem) = desk.config.switches.check(&fresh.persona, Service::Collect) {
+        return Ok((ChangeSet::default(), seal(opened, merchant, &whole(problem, desk.language), &[], rng)?));
     }
     let mut batch = Batch::new(desk, opened, fresh, payers, &collected);
     let verdicts: Vec<Verdict> =
@@ -163,13 +168,15 @@ fn seal(
 }
 
 /// The collection fails as a whole (steps 1681 and 1715).
-fn whole(problem: Problem) -> Verdicts {
+fn whole(problem: Problem, language: Language) -> Verdicts {
     metrics::decided(COLLECTION_TYPE, Some(&problem));
-    Verdicts { batch: receipt(problem.response(), Some(problem), None), payments: Vec::new() }
+    Verdicts { batch: receipt(problem.response(), Some((problem, language)), None), payments: Vec::new() }
 }
 
-fn receipt(response_code: ResponseCode, problem: Option<Problem>, fee: Option<Money>) -> BatchReceipt {
-    let remark = problem.clone().and_then(|problem| Refusal::from(problem).sentence());
+fn receipt(response_code: ResponseCode, failed: Option<(Problem, Language)>, fee: Option<Money>) -> BatchReceipt {
+    let refusal = failed.map(|(problem, language)| Refusal::from(problem).told_in(language));
+    let remark = refusal.as_ref().and_then(Refusal::sentence);
+    let problem = refusal.map(|refusal| refusal.problem);
     BatchReceipt { subtype: token(BATCH_RECEIPT_TYPE), subversion: Version1, response_code, fee, problem, remark }
 }
 

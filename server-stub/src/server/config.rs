@@ -5,6 +5,11 @@ use std::collections::BTreeMap;
 use protocol::date::Date;
 use protocol::keys::Agreement;
 use protocol::money::{Currency, Money, MoneyFault, Rate, Rates};
+use serde::{Deserialize, Serialize};
+
+use super::fee::Fees;
+use super::language::Language;
+use super::service::Switches;
 
 /// Caps of sessions under protocol 1.0, whose ciphers anyone can break with patience.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,7 +35,8 @@ impl ClassicCaps {
 }
 
 /// What a software version is worth (structure 170).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Software {
     /// It works, with a sentence for its user.
     Warning(String),
@@ -49,6 +55,16 @@ pub struct Config {
     pub classic_caps: Option<ClassicCaps>,
     /// Agreements that a new persona must have agreed to.
     pub agreements: Vec<Agreement>,
+    /// Agreements that a persona must have agreed to before it binds an instrument.
+    pub binding_agreements: Vec<Agreement>,
+    /// What services cost.
+    pub fees: Fees,
+    /// What is switched off.
+    pub switches: Switches,
+    /// How many gifts wait for an e-mail address.
+    pub gifts: BTreeMap<String, u32>,
+    /// The language of sentences for people whose own is not known, or not one of ours.
+    pub language: Language,
     /// Structure 170: versions that are not current.
     pub software: BTreeMap<String, Software>,
     /// The currencies served, and how much of each one unit of the base currency buys.
@@ -83,6 +99,11 @@ impl Default for Config {
             classic_min_bits: CLASSIC_MIN_BITS,
             classic_caps: Some(ClassicCaps::CAUTIOUS),
             agreements: Vec::new(),
+            binding_agreements: Vec::new(),
+            fees: Fees::default(),
+            switches: Switches::default(),
+            gifts: BTreeMap::new(),
+            language: Language::default(),
             software: BTreeMap::new(),
             rates: DEFAULT_RATES.into_iter().filter_map(rate).collect(),
             restored: None,

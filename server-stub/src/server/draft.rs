@@ -4,6 +4,7 @@ use protocol::date::Date;
 use protocol::money::{Currency, Money, MoneyFault};
 use protocol::outcome::Problem;
 
+use super::language::Words;
 use super::refusal::Refusal;
 use crate::store::record::{Container, Entry, Reason, Session, SessionEnd};
 use crate::store::{Account, Change, ChangeSet, Condition, PersonaFile};
@@ -158,6 +159,9 @@ impl Draft {
 
 impl From<MoneyFault> for Refusal {
     fn from(_: MoneyFault) -> Self {
-        Self::because(Problem::LIMIT_EXCEEDED, "The sum is larger than an amount may be.")
+        Self::because(
+            Problem::LIMIT_EXCEEDED,
+            Words::new("The sum is larger than an amount may be.", "Die Summe ist größer, als ein Betrag sein darf."),
+        )
     }
 }

@@ -5,9 +5,10 @@
 //! | --- | --- | --- |
 //! | head, server key, opaque part | `form`, `serverkey-unknown`, `bad-opaque` | no |
 //! | form of the body (914) | `form` | no |
-//! | persona, name of its key, signature (915) | `persona-unknown`, `key-mismatch`, `bad-signature` | no |
+//! | persona, name of its key, signature (915) | `bad-signature`, whichever it is | no |
 //! | transaction number | `transaction-reused` | is there |
-//! | status of the persona | `persona-disabled`, `persona-closed` | yes |
+//! | status of the persona | `persona-closed` | yes |
+//! | what the operator switched off | `persona-disabled`, `service-disabled` | yes |
 //! | clock | `clock-skew` | yes |
 //! | software (916) | `software-fatal` | yes |
 //! | the procedure's own | see there | yes |
@@ -26,7 +27,9 @@ use rand_core::CryptoRng;
 
 use super::config::{Config, MAX_SKEW_SECS, Software};
 use super::draft::Draft;
+use super::language::{Language, Words};
 use super::refusal::Refusal;
+use super::service::Service;
 use super::{Answer, Decided, Incoming, Rng, Rounds, Server, Trouble};
 use crate::bank::Issuer;
 use crate::metrics;
@@ -47,6 +50,20 @@ pub struct Desk<'a> {
     pub now: Date,
     /// The suite of the request.
     pub protocol: Protocol,
+    /// What whoever asks reads, as far as it is known.
+    pub language: Language,
+}
+
+impl Desk<'_> {
+    /// The same desk for someone who reads the language of a tag (120E), if there are sentences in it.
+    pub fn speaking(self, tag: &str) -> Self {
+        Self { language: Language::of_tag(tag).unwrap_or(self.language), ..self }
+    }
+
+    /// A refusal in the language of whoever asks.
+    pub fn refusal(self, problem: Problem) -> Refusal {
+        Refusal::from(problem).told_in(self.language)
+    }
 }
 
 /// What a reply says of the client's software (170).
@@ -70,6 +87,9 @@ pub trait Procedure: Request + Send + Sync {
 
     /// The client's software.
     fn swversion(&self) -> &SoftwareVersion;
+
+    /// What the request asks for.
+    fn service(&self) -> Service;
 
     /// The name of the key it says to be signed with.
     fn key(&self) -> &AnyBytes;
@@ -114,12 +134,11 @@ impl Server {
         opened: &OpenedRequest,
         rng: &mut Rng,
     ) -> Result<Answer, Trouble> {
-        let refused = |refusal: &Refusal| M::refused(incoming.now, refusal);
         let body = match opened.body::<M>() {
             Ok(body) => body,
             Err(fault) => {
-                let refusal = Refusal::because(Problem::FORM, fault.to_string());
-                return Ok(Answer::Reply(opened.reply(&refused(&refusal), rng)?));
+                let refusal = Refusal::from(fault).told_in(incoming.policy.config.language);
+                return Ok(Answer::Reply(opened.reply(&M::refused(incoming.now, &refusal), rng)?));
             }
         };
         let mut rounds = Rounds::default();
@@ -143,21 +162,22 @@ impl Server {
             metrics::decided(M::TYPE, Some(&refusal.problem));
             M::refused(incoming.now, refusal)
         };
+        let desk = self.desk(incoming);
         let id = opened.head.id.as_ref().ok_or(Trouble::Problem(Problem::FORM))?;
         let key = LogKey::Persona(id.clone(), opened.head.transaction.get());
-        let (file, decoy) = (self.store.persona(id).await?, self.keys.decoy(opened.protocol()));
+        let (file, decoy) = (self.store.persona(id).await?, incoming.policy.keys.decoy(opened.protocol()));
         let file = match self.door.lane().run(|| authenticate(opened, body, file, decoy)).await {
             Ok(file) => file,
-            Err(refusal) => return Ok((None, opened.reply(&refused(&refusal), rng)?)),
+            Err(refusal) => return Ok((None, opened.reply(&refused(&refusal.told_in(desk.language)), rng)?)),
         };
         if rounds.is_first() {
             self.door.signed(id)?;
         }
+        let desk = desk.speaking(&file.persona.language);
         if let Some(logged) = self.store.logged(&key).await? {
-            let reused = || opened.reply(&refused(&Problem::TRANSACTION_REUSED.into()), rng);
+            let reused = || opened.reply(&refused(&desk.refusal(Problem::TRANSACTION_REUSED)), rng);
             return Ok((None, incoming.same_or(logged, reused)?));
         }
-        let desk = self.desk(incoming);
         let records = body.load(&*self.store, &file, desk).await?;
         let (mut draft, reply) = decide(desk, body, file, records, rng)?;
         metrics::decided(M::TYPE, reply.outcome().problem);
@@ -171,14 +191,16 @@ impl Server {
         Ok(((!draft.is_idle()).then(|| draft.finish()), response))
     }
 
-    pub(super) fn desk(&self, incoming: &Incoming<'_>) -> Desk<'_> {
-        let protocol = incoming.envelope.protocol;
-        Desk { config: &self.config, bank: &*self.bank, vault: &self.vault, now: incoming.now, protocol }
+    pub(super) fn desk<'a>(&'a self, incoming: &'a Incoming<'_>) -> Desk<'a> {
+        let (config, protocol) = (&incoming.policy.config, incoming.envelope.protocol);
+        let (bank, vault, now, language) = (&*self.bank, &self.vault, incoming.now, config.language);
+        Desk { config, bank, vault, now, protocol, language }
     }
 }
 
-/// The persona's key signed this (steps 915). Where there is no such persona, or no key of it that could have signed this,
-/// the signature is checked all the same, against a decoy: how long the refusal takes tells nothing.
+/// The persona's key signed this (step 915). An unknown persona, another key and a wrong signature are one answer: whoever
+/// does not have the key learns nothing about who exists. Where there is no such persona, or no key of it that could have
+/// signed this, the signature is checked all the same, against a decoy: how long the refusal takes tells nothing either.
 fn authenticate<M: Procedure>(
     opened: &OpenedRequest,
     body: &M,
@@ -189,11 +211,9 @@ fn authenticate<M: Procedure>(
     let signed = opened.verify::<M>(usable.map_or(decoy, |file| &file.persona.public_key));
     // Whoever has the decoy's private key is still nobody.
     let signed = signed.is_ok() && usable.is_some();
-    let file = file.ok_or(Problem::PERSONA_UNKNOWN)?;
-    if !same(to_base64(body.key().as_slice()).as_bytes(), file.persona.key_name.as_bytes()) {
-        return Err(Problem::KEY_MISMATCH.into());
-    }
-    if signed { Ok(file) } else { Err(Problem::BAD_SIGNATURE.into()) }
+    let named =
+        |file: &PersonaFile| same(to_base64(body.key().as_slice()).as_bytes(), file.persona.key_name.as_bytes());
+    file.filter(|file| named(file) && signed).ok_or_else(|| Problem::BAD_SIGNATURE.into())
 }
 
 /// Runs the checks that come after the signature, then the procedure.
@@ -209,13 +229,15 @@ fn decide<M: Procedure>(
     let settled = Draft::settled(file, desk.now).map_err(|_| Trouble::Problem(Problem::INTERNAL))?;
     let mut draft = settled.clone();
     let (software, checked) = check_software(desk.config, body.swversion());
+    let switched = desk.config.switches.check(&settled.file.persona.id, body.service()).map_err(Refusal::from);
     let outcome = check_status(status)
+        .and(switched)
         .and_then(|()| check_clock(desk.config, desk.now, body.server_date()))
         .and(checked)
         .and_then(|()| body.run(desk, &mut draft, records, rng));
     let (draft, mut reply) = match outcome {
         Ok(reply) => (draft, reply),
-        Err(refusal) => (settled, M::refused(desk.now, &refusal)),
+        Err(refusal) => (settled, M::refused(desk.now, &refusal.told_in(desk.language))),
     };
     M::note(&mut reply, software);
     Ok((draft, reply))
@@ -224,7 +246,6 @@ fn decide<M: Procedure>(
 fn check_status(status: PersonaStatus) -> Result<(), Refusal> {
     match status {
         PersonaStatus::Active => Ok(()),
-        PersonaStatus::Disabled => Err(Problem::PERSONA_DISABLED.into()),
         PersonaStatus::Closed => Err(Problem::PERSONA_CLOSED.into()),
     }
 }
@@ -256,8 +277,11 @@ pub fn check_pays_out(desk: Desk<'_>) -> Result<(), Refusal> {
     if desk.config.pays_out(desk.now) {
         return Ok(());
     }
-    let sentence = "The books were restored from a backup. For a day, no money can be sent to the bank.";
-    Err(Refusal::because(Problem::SERVICE_DISABLED, sentence))
+    let words = Words::new(
+        "The books were restored from a backup. For a day, no money can be sent to the bank.",
+        "Die Bücher wurden aus einer Sicherung wiederhergestellt. Einen Tag lang kann kein Geld an die Bank gehen.",
+    );
+    Err(Refusal::because(Problem::SERVICE_DISABLED, words))
 }
 
 /// What the operator says of a software version (step 916).

@@ -13,7 +13,9 @@ use super::binding::status_name;
 use super::config::whole_units;
 use super::draft::Draft;
 use super::exchange::{Desk, Procedure, SoftwareNote, check_pays_out};
+use super::language::Words;
 use super::refusal::Refusal;
+use super::service::Service;
 use crate::bank::LoadDecision;
 use crate::store::record::{Instrument, InstrumentId, Movement, PendingLoad, Reason};
 use crate::store::{Account, Change, PersonaFile, Store, StoreError};
@@ -28,6 +30,10 @@ impl Procedure for LoadUnload {
 
     fn swversion(&self) -> &SoftwareVersion {
         &self.swversion
+    }
+
+    fn service(&self) -> Service {
+        if self.amount.0.minor < 0 { Service::Unload } else { Service::Load }
     }
 
     fn key(&self) -> &AnyBytes {
@@ -57,7 +63,12 @@ impl Procedure for LoadUnload {
             return Err(Problem::INSTRUMENT_DISABLED.into());
         }
         match amount.minor {
-            0 => return Err(Refusal::because(Problem::FORM, "An amount of nothing moves nothing.")),
+            0 => {
+                return Err(Refusal::because(
+                    Problem::FORM,
+                    Words::new("An amount of nothing moves nothing.", "Ein Betrag von null bewegt nichts."),
+                ));
+            }
             1.. => load(desk, draft, &instrument, &number, amount, loaded)?,
             _ => {
                 check_pays_out(desk)?;
@@ -100,13 +111,18 @@ fn named<'a>(
 ) -> Result<(&'a str, &'a Instrument), Refusal> {
     let returned = |label: &str| {
         let value = body.instrument.0.get(label).map(String::as_str);
-        value.ok_or_else(|| Refusal::because(Problem::FORM, format!("The label {label} is missing.")))
+        value.ok_or_else(|| Refusal::because(Problem::FORM, missing(label)))
     };
     let (number, salt) = (returned("instrument-number")?, returned("instrument-salt")?);
     let salt = from_base64(salt).ok_or(Problem::FORM)?;
     let hash = desk.protocol.suite().instrument_hash(number, &salt);
     let found = instruments.iter().find(|instrument| same(&instrument.hash, &hash));
     Ok((number, found.ok_or(Problem::INSTRUMENT_UNKNOWN)?))
+}
+
+fn missing(label: &str) -> Words {
+    let english = format!("The label {label} is missing.").into();
+    Words { english, german: format!("Das Etikett {label} fehlt.").into() }
 }
 
 fn load(

@@ -27,16 +27,21 @@ pub mod config;
 mod draft;
 pub mod epoch;
 mod exchange;
+pub mod fee;
 mod funds;
+pub mod language;
 mod opening;
+pub mod policy;
 mod refund;
 mod refusal;
 mod registration;
 mod report;
+pub mod service;
+pub mod setting;
 mod statement;
 
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Instant;
 
 use protocol::FormFault;
@@ -55,7 +60,6 @@ use protocol::message::report::MessageReport;
 use protocol::message::session::{CloseSession, OpenSession};
 use protocol::message::statement::StatementRequest;
 use protocol::message::{ErrorMessage, Request, RequestHead};
-use protocol::money::Rate;
 use protocol::outcome::Problem;
 use protocol::persona::PersonaId;
 use protocol::suite::CryptoFault;
@@ -66,6 +70,8 @@ use rand_core::CryptoRng;
 pub use config::Config;
 
 use self::draft::Draft;
+use self::language::Language;
+pub use self::policy::Policy;
 use self::refusal::Refusal;
 use crate::bank::Issuer;
 use crate::door::{Door, TurnedAway};
@@ -81,10 +87,11 @@ pub type Rng = dyn CryptoRng + Send;
 /// The server computer 100.
 pub struct Server {
     store: Arc<dyn Store>,
-    keys: ServerKeys,
     vault: Vault,
     bank: Box<dyn Issuer>,
-    config: Config,
+    /// What the process was started with; the operator's settings in the store come on top.
+    base: Policy,
+    policy: RwLock<Arc<Policy>>,
     door: Door,
 }
 
@@ -128,6 +135,8 @@ struct Incoming<'a> {
     hash: [u8; 32],
     now: Date,
     address: Option<IpAddr>,
+    /// What is in force while the message is answered, from first to last.
+    policy: Arc<Policy>,
 }
 
 /// How often a decision is made anew because something else came first. Each round lets at least one of the racers
@@ -139,7 +148,9 @@ const SWEEP: usize = 256;
 impl Server {
     /// A server over a store; everyone may ask as often as they like.
     pub fn new(store: Arc<dyn Store>, keys: ServerKeys, vault: Vault, bank: Box<dyn Issuer>, config: Config) -> Self {
-        Self { store, keys, vault, bank, config, door: Door::open() }
+        let base = Policy { config, keys: Arc::new(keys) };
+        let policy = RwLock::new(Arc::new(base.clone()));
+        Self { store, vault, bank, base, policy, door: Door::open() }
     }
 
     /// The same server behind a door.
@@ -159,24 +170,28 @@ impl Server {
 
     /// What the server publishes of itself (protocol.md section 7).
     pub fn published(&self) -> Published {
-        let spoken = Protocol::ALL.into_iter().filter(|protocol| self.speaks(*protocol));
-        let speaks = |number: &str| Protocol::of_number(number).is_some_and(|protocol| self.speaks(protocol));
-        Published {
-            protocols: spoken.map(|protocol| protocol.number().to_owned()).collect(),
-            keys: self.keys.published().into_iter().filter(|key| speaks(&key.protocol)).collect(),
-            currencies: self.currencies(),
-            agreements: self.config.agreements.clone(),
-        }
+        self.policy().published()
     }
 
-    /// The currencies served, the base currency first: a client that does not choose gets that one.
-    fn currencies(&self) -> Vec<String> {
-        let (base, others): (Vec<_>, Vec<_>) = self.config.rates.iter().partition(|(_, rate)| **rate == Rate::ONE);
-        base.into_iter().chain(others).map(|(currency, _)| currency.code().to_owned()).collect()
+    /// What is in force.
+    pub fn policy(&self) -> Arc<Policy> {
+        // Whoever panics while holding the lock has not changed what it guards.
+        self.policy.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn speaks(&self, protocol: Protocol) -> bool {
-        protocol == Protocol::V2 || self.config.allow_classic
+    /// Takes note of what the operator has set in the store since: rates, fees, keys and the like. Every process that serves
+    /// from the store does so once a second, so that is how long a change may take.
+    ///
+    /// # Errors
+    /// The database failed, or a setting cannot be read; what was in force stays so.
+    pub async fn refresh(&self, now: Date) -> Result<(), StoreError> {
+        let settings = self.store.settings().await?;
+        let policy = self
+            .base
+            .with(&settings, &self.policy(), &self.vault, now)
+            .map_err(|fault| StoreError(fault.to_string()))?;
+        *self.policy.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(policy);
+        Ok(())
     }
 
     /// Answers a message of nobody knows whom.
@@ -189,7 +204,8 @@ impl Server {
         let came = Instant::now();
         let (lane, answer) = match Envelope::parse(message) {
             Ok(envelope) => {
-                let incoming = Incoming { envelope: &envelope, hash: sha256(message), now, address };
+                let incoming =
+                    Incoming { envelope: &envelope, hash: sha256(message), now, address, policy: self.policy() };
                 (incoming.lane(), self.answer_or_error(&incoming, rng).await)
             }
             Err(FormFault::UnknownProtocol(_)) => (Lane::Unread, Answer::Reply(unsupported(None))),
@@ -201,11 +217,11 @@ impl Server {
 
     async fn answer_or_error(&self, incoming: &Incoming<'_>, rng: &mut Rng) -> Answer {
         let envelope = incoming.envelope;
-        if !self.speaks(envelope.protocol) {
+        if !incoming.policy.speaks(envelope.protocol) {
             return Answer::Reply(unsupported(Some(envelope)));
         }
         self.answer(incoming, rng).await.unwrap_or_else(|trouble| {
-            let message = trouble.message();
+            let message = trouble.message(incoming.policy.config.language);
             metrics::decided("error", Some(&message.problem));
             Answer::Reply(write_error(envelope.protocol, Some(envelope), &message))
         })
@@ -226,7 +242,7 @@ impl Server {
             return Ok(Answer::Reply(reply));
         }
         let _place = self.door.enter(incoming.address, asks.map(|(id, _)| id))?;
-        let find = |head: &RequestHead, protocol| self.keys.find(&head.serverkey, protocol);
+        let find = |head: &RequestHead, protocol| incoming.policy.keys.find(&head.serverkey, protocol);
         let opened = self.door.lane().run(|| OpenedRequest::open(incoming.envelope, find)).await?;
         match opened.kind() {
             Some(Registration::TYPE) => self.register(incoming, &opened, rng).await,
@@ -327,7 +343,7 @@ fn unsupported(envelope: Option<&Envelope>) -> String {
 }
 
 impl Trouble {
-    fn message(&self) -> ErrorMessage {
+    fn message(&self, language: Language) -> ErrorMessage {
         let refusal = match self {
             Self::Problem(problem) => Refusal::from(problem.clone()),
             Self::Refused(refusal) => refusal.clone(),
@@ -338,6 +354,7 @@ impl Trouble {
             }
             Self::Crypto => Problem::INTERNAL.into(),
         };
+        let refusal = refusal.told_in(language);
         let message = refusal.sentence().and_then(|sentence| Lines::of(sentence.as_str()));
         ErrorMessage { message, ..ErrorMessage::of(refusal.problem) }
     }
@@ -370,7 +387,7 @@ impl From<Refusal> for Trouble {
 impl From<OpenFault> for Trouble {
     fn from(fault: OpenFault) -> Self {
         match fault {
-            OpenFault::Form(fault) => Self::Refused(Refusal::because(Problem::FORM, fault.to_string())),
+            OpenFault::Form(fault) => Self::Refused(Refusal::from(fault)),
             OpenFault::ServerKeyUnknown => Self::Problem(Problem::SERVERKEY_UNKNOWN),
             OpenFault::BadOpaque => Self::Problem(Problem::BAD_OPAQUE),
         }

@@ -12,7 +12,9 @@ use rand_core::CryptoRng;
 use super::config::whole_units;
 use super::draft::Draft;
 use super::exchange::{Desk, Procedure, SoftwareNote};
+use super::language::Words;
 use super::refusal::Refusal;
+use super::service::Service;
 use crate::store::record::{Reason, Session, SessionStatus};
 use crate::store::{Change, PersonaFile, Store, StoreError};
 
@@ -29,6 +31,10 @@ impl Procedure for OpenSession {
 
     fn swversion(&self) -> &SoftwareVersion {
         &self.swversion
+    }
+
+    fn service(&self) -> Service {
+        Service::Open
     }
 
     fn key(&self) -> &AnyBytes {
@@ -51,7 +57,13 @@ impl Procedure for OpenSession {
             return Err(Problem::CURRENCY_UNSUPPORTED.into());
         }
         if draft.file.sessions.len() >= MAX_SESSIONS {
-            return Err(Refusal::because(Problem::LIMIT_EXCEEDED, "This persona has as many sessions as it may have."));
+            return Err(Refusal::because(
+                Problem::LIMIT_EXCEEDED,
+                Words::new(
+                    "This persona has as many sessions as it may have.",
+                    "Diese Persona hat so viele Sitzungen, wie sie haben darf.",
+                ),
+            ));
         }
         let session = granted(self, desk, draft, id, rng);
         let (account, number) = (session.account(), session.id.number());

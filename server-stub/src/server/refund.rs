@@ -10,7 +10,9 @@ use rand_core::CryptoRng;
 
 use super::draft::Draft;
 use super::exchange::{Desk, Procedure, SoftwareNote};
+use super::language::Words;
 use super::refusal::Refusal;
+use super::service::Service;
 use crate::store::record::{PersonaStatus, Reason, Transaction};
 use crate::store::{Account, Change, Condition, PersonaFile, Refund, Store, StoreError};
 
@@ -34,6 +36,10 @@ impl Procedure for RefundPayment {
 
     fn swversion(&self) -> &SoftwareVersion {
         &self.swversion
+    }
+
+    fn service(&self) -> Service {
+        Service::Refund
     }
 
     fn key(&self) -> &AnyBytes {
@@ -62,7 +68,13 @@ impl Procedure for RefundPayment {
         let ours = payment.filter(|payment| payment.payee == *persona && payment.order_id == self.order_id);
         let (payment, payer) = ours.zip(payer).ok_or_else(unknown)?;
         if payer.persona.status == PersonaStatus::Closed {
-            return Err(Refusal::because(Problem::PERSONA_CLOSED, "Whoever paid this has closed their account."));
+            return Err(Refusal::because(
+                Problem::PERSONA_CLOSED,
+                Words::new(
+                    "Whoever paid this has closed their account.",
+                    "Wer das bezahlt hat, hat die Persona geschlossen.",
+                ),
+            ));
         }
         let refund = refund(self, &payment, &before, desk.now)?;
         check_room(&payer, refund.returned)?;
@@ -96,7 +108,10 @@ impl Procedure for RefundPayment {
 
 /// Somebody else's payment is none that this persona knows of.
 fn unknown() -> Refusal {
-    Refusal::because(Problem::SESSION_UNKNOWN, "There is no such payment for that order.")
+    Refusal::because(
+        Problem::SESSION_UNKNOWN,
+        Words::new("There is no such payment for that order.", "Zu dieser Bestellung gibt es keine solche Zahlung."),
+    )
 }
 
 fn refunded(before: &[Refund]) -> (i64, i64) {
@@ -111,13 +126,25 @@ fn refund(body: &RefundPayment, payment: &Transaction, before: &[Refund], now: D
     let left = Money::new(payment.credited.currency, payment.credited.minor - given);
     let amount = body.amount.unwrap_or(left);
     if amount.currency != left.currency {
-        return Err(Refusal::because(Problem::CURRENCY_UNSUPPORTED, "A refund is in the currency that was collected."));
+        return Err(Refusal::because(
+            Problem::CURRENCY_UNSUPPORTED,
+            Words::new(
+                "A refund is in the currency that was collected.",
+                "Eine Erstattung ist in der Währung der Zahlung.",
+            ),
+        ));
     }
     if amount.minor > left.minor || left.minor == 0 {
-        return Err(Refusal::because(Problem::LIMIT_EXCEEDED, "That is more than is left of the payment."));
+        return Err(Refusal::because(
+            Problem::LIMIT_EXCEEDED,
+            Words::new("That is more than is left of the payment.", "Das ist mehr, als von der Zahlung übrig ist."),
+        ));
     }
     if amount.minor == 0 {
-        return Err(Refusal::because(Problem::FORM, "A refund of nothing returns nothing."));
+        return Err(Refusal::because(
+            Problem::FORM,
+            Words::new("A refund of nothing returns nothing.", "Eine Erstattung von null gibt nichts zurück."),
+        ));
     }
     let returned = share(payment, given + amount.minor) - returned;
     Ok(Refund {

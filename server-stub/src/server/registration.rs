@@ -10,11 +10,13 @@ use protocol::message::registration::{Registration, RegistrationResponse};
 use protocol::outcome::{Problem, ResponseCode};
 use protocol::persona::{PersonaId, RequestedId};
 use protocol::suite::modulus_bits;
-use protocol::value::{Reading, Value};
+use protocol::value::{Count, Reading, Value};
 use rand_core::CryptoRng;
 
 use super::exchange::{Desk, SoftwareNote, check_clock, check_software};
+use super::language::Words;
 use super::refusal::Refusal;
+use super::service::Service;
 use super::{Answer, Decided, Incoming, Rng, Rounds, Server, Trouble};
 use crate::metrics;
 use crate::store::record::{LogKey, Persona, PersonaStatus};
@@ -35,13 +37,13 @@ impl Server {
         opened: &OpenedRequest,
         rng: &mut Rng,
     ) -> Result<Answer, Trouble> {
-        let body = opened.body::<Registration>().map_err(|fault| Refusal::because(Problem::FORM, fault.to_string()))?;
-        let desk = self.desk(incoming);
+        let body = opened.body::<Registration>().map_err(Refusal::from)?;
+        let desk = self.desk(incoming).speaking(body.content_language.as_str());
         let name = match self.door.lane().run(|| authenticate(desk, opened, &body)).await {
             Ok(name) => name,
             Err(refusal) => {
                 metrics::decided(Registration::TYPE, Some(&refusal.problem));
-                return Ok(Answer::Reply(opened.reply(&refused(desk, &body, &refusal), rng)?));
+                return Ok(Answer::Reply(opened.reply(&refused(desk, &body, refusal), rng)?));
             }
         };
         let mut rounds = Rounds::default();
@@ -61,10 +63,10 @@ impl Server {
         key_name: &str,
         rng: &mut Rng,
     ) -> Result<Decided, Trouble> {
-        let desk = self.desk(incoming);
+        let desk = self.desk(incoming).speaking(body.content_language.as_str());
         let key = LogKey::Registration(key_name.to_owned(), opened.head.transaction.get());
         if let Some(logged) = self.store.logged(&key).await? {
-            let reused = || opened.reply(&refused(desk, body, &Problem::TRANSACTION_REUSED.into()), rng);
+            let reused = || opened.reply(&refused(desk, body, Problem::TRANSACTION_REUSED.into()), rng);
             return Ok((None, incoming.same_or(logged, reused)?));
         }
         let wished = PersonaId::of(&body.requested_id);
@@ -81,13 +83,25 @@ impl Server {
 /// The name of the key that signed the request (step 915), if the key is one that may be used here.
 fn authenticate(desk: Desk<'_>, opened: &OpenedRequest, body: &Registration) -> Result<String, Refusal> {
     let key = PublicKey::of_spki(body.pubkey.as_slice().to_vec());
-    let no_key = |_| Refusal::because(Problem::FORM, "The public key is not one of this protocol.");
+    let no_key = |_| {
+        Refusal::because(
+            Problem::FORM,
+            Words::new(
+                "The public key is not one of this protocol.",
+                "Der öffentliche Schlüssel gehört nicht zu diesem Protokoll.",
+            ),
+        )
+    };
     let name = key_name(desk.protocol, &key).map_err(no_key)?;
     if desk.protocol == Protocol::V1 {
         let (bits, least) = (modulus_bits(&key).map_err(no_key)?, desk.config.classic_min_bits);
         if bits < least {
-            let sentence = format!("The public key has {bits} bits; this server asks for {least} at the least.");
-            return Err(Refusal::because(Problem::FORM, sentence));
+            let words = Words {
+                english: format!("The public key has {bits} bits; this server asks for {least} at the least.").into(),
+                german: format!("Der öffentliche Schlüssel hat {bits} Bit; dieser Server verlangt mindestens {least}.")
+                    .into(),
+            };
+            return Err(Refusal::because(Problem::FORM, words));
         }
     }
     opened.verify::<Registration>(&key).map_err(|_| Problem::BAD_SIGNATURE)?;
@@ -104,15 +118,18 @@ fn decide(
     taken: &HashSet<PersonaId>,
 ) -> (ChangeSet, RegistrationResponse) {
     let (software, checked) = check_software(desk.config, &body.swversion);
-    let outcome =
-        check_clock(desk.config, desk.now, body.server_date).and(checked).and_then(|()| check_terms(desk, body));
+    let switched = desk.config.switches.check_everyone(Service::Register).map_err(Refusal::from);
+    let outcome = switched
+        .and_then(|()| check_clock(desk.config, desk.now, body.server_date))
+        .and(checked)
+        .and_then(|()| check_terms(desk, body));
     let mut changes = ChangeSet::default();
     let mut reply = match outcome {
-        Err(refusal) => refused(desk, body, &refusal),
+        Err(refusal) => refused(desk, body, refusal),
         Ok(()) if taken.contains(wished) => {
             // Step 1216: one that is free, if there is one among those tried.
             let response_id = others.iter().find(|id| !taken.contains(*id)).cloned();
-            RegistrationResponse { response_id, ..refused(desk, body, &Problem::ID_IN_USE.into()) }
+            RegistrationResponse { response_id, ..refused(desk, body, Problem::ID_IN_USE.into()) }
         }
         Ok(()) => {
             changes.push(Change::Register(Box::new(persona(desk, body, key_name, wished))));
@@ -159,6 +176,7 @@ pub(super) fn passphrase_hash(vault: &Vault, id: &PersonaId, passphrase: &str) -
 }
 
 fn welcome(desk: Desk<'_>, body: &Registration, id: &PersonaId) -> RegistrationResponse {
+    let gifts = desk.config.gifts.get(&body.email.as_str().to_lowercase());
     RegistrationResponse {
         server_date: desk.now,
         requested_id: body.requested_id.clone(),
@@ -166,7 +184,7 @@ fn welcome(desk: Desk<'_>, body: &Registration, id: &PersonaId) -> RegistrationR
         email: Some(body.email.clone()),
         response_code: ResponseCode::Success,
         problem: None,
-        funds_waiting: None,
+        funds_waiting: gifts.map(|gifts| Count((*gifts).into())),
         // Its owner knows it; a secret that need not travel does not.
         autoclose_passphrase: None,
         pubkey: Some(body.pubkey.clone()),
@@ -176,7 +194,8 @@ fn welcome(desk: Desk<'_>, body: &Registration, id: &PersonaId) -> RegistrationR
     }
 }
 
-fn refused(desk: Desk<'_>, body: &Registration, refusal: &Refusal) -> RegistrationResponse {
+fn refused(desk: Desk<'_>, body: &Registration, refusal: Refusal) -> RegistrationResponse {
+    let refusal = refusal.told_in(desk.language);
     RegistrationResponse {
         server_date: desk.now,
         requested_id: body.requested_id.clone(),

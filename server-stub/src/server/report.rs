@@ -2,7 +2,6 @@
 
 use protocol::exchange::OpenedRequest;
 use protocol::message::report::MessageReport;
-use protocol::outcome::Problem;
 
 use super::refusal::Refusal;
 use super::{Answer, Incoming, Server, Trouble};
@@ -12,8 +11,7 @@ use crate::store::{Change, ChangeSet, CommitError};
 impl Server {
     /// Keeps a report, and answers nothing. Nobody has signed it, so nothing follows from it.
     pub(super) async fn report(&self, incoming: &Incoming<'_>, opened: &OpenedRequest) -> Result<Answer, Trouble> {
-        let form = |fault: protocol::FormFault| Refusal::because(Problem::FORM, fault.to_string());
-        let body = opened.body::<MessageReport>().map_err(form)?;
+        let body = opened.body::<MessageReport>().map_err(Refusal::from)?;
         let report = Report {
             message_hash: incoming.hash,
             date: incoming.now,

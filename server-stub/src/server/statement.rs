@@ -12,7 +12,9 @@ use rand_core::CryptoRng;
 
 use super::draft::Draft;
 use super::exchange::{Desk, Procedure, SoftwareNote};
+use super::language::Words;
 use super::refusal::Refusal;
+use super::service::Service;
 use crate::store::record::Session;
 use crate::store::{PersonaFile, Position, Statement, Store, StoreError, Window};
 
@@ -30,6 +32,10 @@ impl Procedure for StatementRequest {
 
     fn swversion(&self) -> &SoftwareVersion {
         &self.swversion
+    }
+
+    fn service(&self) -> Service {
+        Service::Statement
     }
 
     fn key(&self) -> &AnyBytes {
@@ -51,7 +57,15 @@ impl Procedure for StatementRequest {
         statement: Option<Statement>,
         _: &mut dyn CryptoRng,
     ) -> Result<StatementResponse, Refusal> {
-        let mark = || Refusal::because(Problem::FORM, "The mark `after` is none of this server's.");
+        let mark = || {
+            Refusal::because(
+                Problem::FORM,
+                Words::new(
+                    "The mark `after` is none of this server's.",
+                    "Die Marke `after` stammt nicht von diesem Server.",
+                ),
+            )
+        };
         let (window, Statement { file, mut entries }) = window(self).zip(statement).ok_or_else(mark)?;
         let more = entries.len() > MAX_ENTRIES;
         match window {

@@ -10,6 +10,7 @@ use super::record::{
     Attempts, Challenge, Entry, Epoch, Instrument, LogEntry, Movement, Persona, Report, Session, SessionEnd,
     Transaction,
 };
+use super::setting::Setting;
 use super::statement::Refund;
 
 /// What has to be true for a change set to apply; checked inside the transaction that applies it.
@@ -70,6 +71,10 @@ pub enum Change {
     Journal(Entry),
     /// An answered message; its key must be unused.
     Log(LogEntry),
+    /// What the operator sets, whatever was set before.
+    Set(Setting),
+    /// What the operator takes back: topic and name.
+    Unset(String, String),
     /// A client's report. The same report twice is one; beyond a bound, none are kept.
     Report(Box<Report>),
     /// A restore; the epoch of that number must not have begun yet.

@@ -21,8 +21,8 @@ use super::record::{
     Persona, Report, Session, SessionStatus, Transaction,
 };
 use super::{
-    Account, Change, ChangeSet, Collected, CommitError, Conflict, Logged, MAX_ATTEMPTS, MAX_REPORTS, PersonaFile,
-    Refund, Statement, Store, StoreError, Window,
+    Account, Change, ChangeSet, Collected, CommitError, Conflict, Logged, MAX_ATTEMPTS, MAX_REPORTS, MAX_SETTINGS,
+    PersonaFile, Refund, Setting, Statement, Store, StoreError, Window,
 };
 
 /// A store that forgets.
@@ -54,6 +54,7 @@ struct Tables {
     reports: Table<u64, Report>,
     attempts: Table<PersonaId, Attempts>,
     epochs: Table<u64, Epoch>,
+    settings: Table<(String, String), Setting>,
     last_session: u64,
 }
 
@@ -168,6 +169,10 @@ impl Store for MemoryStore {
         Ok(SessionId::of_number(tables.last_session))
     }
 
+    async fn settings(&self) -> Result<Vec<Setting>, StoreError> {
+        Ok(self.lock().settings.values().take(MAX_SETTINGS).cloned().collect())
+    }
+
     async fn commit(&self, set: ChangeSet) -> Result<(), CommitError> {
         let plan = Plan::of(&set)?;
         let mut tables = self.lock();
@@ -202,7 +207,7 @@ impl Books for MemoryStore {
 
 impl Tables {
     /// Every table, so that all are kept or undone; taken apart by name, so that none can be forgotten.
-    fn all(&mut self) -> [&mut dyn Undo; 18] {
+    fn all(&mut self) -> [&mut dyn Undo; 19] {
         let Self {
             personas,
             containers,
@@ -222,6 +227,7 @@ impl Tables {
             reports,
             attempts,
             epochs,
+            settings,
             last_session: _,
         } = self;
         [
@@ -243,6 +249,7 @@ impl Tables {
             reports,
             attempts,
             epochs,
+            settings,
         ]
     }
 
@@ -330,6 +337,10 @@ impl Tables {
                 if !self.log.insert(entry.key.clone(), entry) {
                     return Err(Conflict::LogKeyUsed.into());
                 }
+            }
+            Change::Set(setting) => self.settings.put((setting.topic.clone(), setting.name.clone()), setting),
+            Change::Unset(topic, name) => {
+                self.settings.remove(&(topic, name));
             }
             Change::Report(report) => self.keep_report(*report),
             Change::Epoch(epoch) => {

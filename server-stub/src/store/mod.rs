@@ -20,6 +20,7 @@ pub mod postgres;
 mod read;
 pub mod record;
 mod row;
+pub mod setting;
 pub mod sqlite;
 pub mod statement;
 
@@ -38,6 +39,7 @@ pub use change::{Change, ChangeSet, CommitError, Condition, Conflict, StoreError
 pub use memory::MemoryStore;
 pub use place::{KeyPlace, Place};
 pub use postgres::PostgresStore;
+pub use setting::{MAX_SETTINGS, Setting};
 pub use sqlite::SqliteStore;
 pub use statement::{Position, Refund, Statement, Window};
 
@@ -122,6 +124,9 @@ pub trait Store: Books {
 
     /// A number that no session has or will have but the one it is for.
     async fn new_session_id(&self) -> Result<SessionId, StoreError>;
+
+    /// What the operator has set, at most [`MAX_SETTINGS`] rows.
+    async fn settings(&self) -> Result<Vec<Setting>, StoreError>;
 
     /// Applies a change set; it is durable before this returns.
     async fn commit(&self, set: ChangeSet) -> Result<(), CommitError>;

@@ -15,7 +15,7 @@ use super::row::{
     read_instrument_status, read_persona_status, read_session_status, split, value,
 };
 use super::statement::kind_of;
-use super::{Account, ChainHead, Logged, Position, Refund, StoreError};
+use super::{Account, ChainHead, Logged, Position, Refund, Setting, StoreError};
 
 /// Persona 120.
 pub fn persona(row: &dyn Columns) -> Result<Persona, StoreError> {
@@ -155,6 +155,11 @@ pub fn logged(row: &dyn Columns) -> Result<Logged, StoreError> {
     let hash: Vec<u8> = column(row, "message_hash")?;
     let message_hash = hash.try_into().map_err(|_| damaged("message_hash"))?;
     Ok(Logged { message_hash, response: column(row, "response")? })
+}
+
+/// What the operator has set.
+pub fn setting(row: &dyn Columns) -> Result<Setting, StoreError> {
+    Ok(Setting { topic: column(row, "topic")?, name: column(row, "name")?, value: column(row, "value")? })
 }
 
 /// A count of wrong passphrases.

@@ -17,8 +17,6 @@ use super::account::Account;
 pub enum PersonaStatus {
     /// It may.
     Active,
-    /// The operator said no, for now.
-    Disabled,
     /// It was closed for good (AC1).
     Closed,
 }

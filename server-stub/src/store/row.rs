@@ -159,7 +159,6 @@ pub fn functions(text: &str) -> Option<Functions> {
 pub fn persona_status(status: PersonaStatus) -> &'static str {
     match status {
         PersonaStatus::Active => "active",
-        PersonaStatus::Disabled => "disabled",
         PersonaStatus::Closed => "closed",
     }
 }
@@ -169,7 +168,6 @@ pub fn read_persona_status(row: &dyn Columns) -> Result<PersonaStatus, StoreErro
     let text: String = column(row, "status")?;
     match text.as_str() {
         "active" => Ok(PersonaStatus::Active),
-        "disabled" => Ok(PersonaStatus::Disabled),
         "closed" => Ok(PersonaStatus::Closed),
         _ => Err(damaged("status")),
     }

@@ -23,8 +23,9 @@ use rand::SeedableRng as _;
 use rand::rngs::StdRng;
 use server_stub::bank::Sandbox;
 use server_stub::keys::{KeyPair, ServerKeys};
+use server_stub::server::setting::Item;
 use server_stub::server::{Answer, Config, Server};
-use server_stub::store::{MemoryStore, PostgresStore, SqliteStore, Store};
+use server_stub::store::{Change, ChangeSet, MemoryStore, PostgresStore, SqliteStore, Store};
 use server_stub::vault::Vault;
 
 pub use actor::Actor;
@@ -142,6 +143,22 @@ impl World {
         self.now = Date::from_millis(self.now.millis() + millis);
     }
 
+    /// Sets something as the operator does, and lets the server take note of it.
+    pub async fn set(&self, item: &Item) {
+        self.change([item.set()]).await;
+    }
+
+    /// Takes it back.
+    pub async fn unset(&self, item: &Item) {
+        self.change([item.unset()]).await;
+    }
+
+    async fn change(&self, changes: [Change; 1]) {
+        let set = ChangeSet { changes: changes.into(), ..ChangeSet::default() };
+        self.store.commit(set).await.expect("a change");
+        self.server.refresh(self.now).await.expect("settings that can be read");
+    }
+
     /// Sends a message and yields the reply.
     pub async fn send(&mut self, message: &str) -> String {
         match self.server.handle(message.as_bytes(), self.now, &mut self.rng).await {
@@ -169,6 +186,9 @@ impl World {
     }
 }
 
+/// Under which the books of these servers hide what must not be readable.
+pub const VAULT_KEY: [u8; 32] = [9; 32];
+
 /// A server with the keys of the vectors.
 pub fn server(store: Arc<dyn Store>, config: Config) -> Server {
     let modern = bytes(&vectors(Protocol::V2)["server_key"], "pkcs8");
@@ -178,7 +198,7 @@ pub fn server(store: Arc<dyn Store>, config: Config) -> Server {
         KeyPair::modern("CC2001", &modern[modern.len() - 32..]).expect("an X25519 key"),
         KeyPair::classic("CC1001", &classic).expect("an RSA key"),
     ];
-    Server::new(store, ServerKeys::new(pairs), Vault::of_key(&[9; 32]), Box::new(Sandbox), config)
+    Server::new(store, ServerKeys::new(pairs), Vault::of_key(&VAULT_KEY), Box::new(Sandbox), config)
 }
 
 /// The problem of an `error` (6.13).

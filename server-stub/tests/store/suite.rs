@@ -9,7 +9,7 @@ use server_stub::store::record::{
     Attempts, Challenge, Entry, Epoch, Instrument, InstrumentId, LogKey, Movement, Persona, PersonaStatus, Reason,
     Report, SessionEnd, SessionStatus, Transaction,
 };
-use server_stub::store::{Account, Change, ChangeSet, CommitError, Condition, Conflict};
+use server_stub::store::{Account, Change, ChangeSet, CommitError, Condition, Conflict, Setting};
 
 use crate::bench::{Bench, at, brian, date, entry, index, instrument, log, persona, session, spend, transaction};
 use crate::common::{Kind, money, value};
@@ -263,6 +263,23 @@ pub async fn the_same_report_is_one(kind: Kind) {
     for _ in 0..2 {
         assert_eq!(bench.commit([Change::Report(Box::new(report.clone()))]).await, Ok(()));
     }
+}
+
+pub async fn a_setting_replaces_the_one_of_its_name(kind: Kind) {
+    let bench = Bench::new(kind);
+    let setting =
+        |name: &str, value: &str| Setting { topic: "rate".to_owned(), name: name.to_owned(), value: value.to_owned() };
+    for (name, value) in [("usd", "1"), ("eur", "2"), ("usd", "3")] {
+        assert_eq!(bench.commit([Change::Set(setting(name, value))]).await, Ok(()));
+    }
+    assert_eq!(bench.store.settings().await, Ok(vec![setting("eur", "2"), setting("usd", "3")]));
+    assert_eq!(bench.commit([Change::Unset("rate".to_owned(), "eur".to_owned())]).await, Ok(()));
+    assert_eq!(
+        bench.commit([Change::Unset("rate".to_owned(), "chf".to_owned())]).await,
+        Ok(()),
+        "nothing to take back"
+    );
+    assert_eq!(bench.store.settings().await, Ok(vec![setting("usd", "3")]));
 }
 
 pub async fn of_many_at_once_each_stands_or_falls_alone(kind: Kind) {

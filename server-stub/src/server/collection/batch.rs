@@ -11,7 +11,9 @@ use protocol::suite::Protocol;
 use protocol::value::{Count, Index, Version1};
 
 use super::super::exchange::Desk;
+use super::super::language::Language;
 use super::super::refusal::Refusal;
+use super::super::service::Service;
 use super::token;
 use crate::store::record::{Entry, Reason, Session, SessionEnd, SessionStatus, Transaction};
 use crate::store::{Account, Change, ChangeSet, Collected, Condition};
@@ -33,6 +35,7 @@ pub struct Batch<'a> {
 /// What became of one payment.
 pub struct Verdict {
     n: usize,
+    language: Language,
     outcome: Result<Paid, Problem>,
     /// The payer's session after the payment, if there is one.
     payer: Option<Session>,
@@ -92,7 +95,7 @@ impl<'a> Batch<'a> {
             }
             Step::Again(paid) => paid,
         });
-        Verdict { n, outcome, payer: self.payers.get(&number).cloned() }
+        Verdict { n, language: self.desk.language, outcome, payer: self.payers.get(&number).cloned() }
     }
 
     fn decide(
@@ -115,6 +118,7 @@ impl<'a> Batch<'a> {
         if self.collected.contains_key(&key) || self.used_here.contains(&(key.0, claim.payer_index)) {
             return Err(Problem::INDEX_USED);
         }
+        self.desk.config.switches.check(&payer.persona, Service::Pay)?;
         self.check_parties(claim, payer)?;
         let rates = self.check_amount(claim, payer, amount)?;
         if payer.current.minor < amount.minor {
@@ -280,7 +284,8 @@ impl Verdict {
     }
 
     fn remark(&self) -> Option<protocol::message::Sentence> {
-        self.outcome.as_ref().err().and_then(|problem| Refusal::from(problem.clone()).sentence())
+        let refusal = |problem: &Problem| Refusal::from(problem.clone()).told_in(self.language);
+        self.outcome.as_ref().err().and_then(|problem| refusal(problem).sentence())
     }
 
     /// What the merchant is told.

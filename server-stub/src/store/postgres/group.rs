@@ -33,6 +33,8 @@ pub enum Key {
     Load(u64),
     /// Wrong passphrases for an id.
     Attempts(PersonaId),
+    /// Something that the operator sets.
+    Setting(String, String),
     /// The beginning of an epoch.
     Epoch(u64),
 }
@@ -86,6 +88,8 @@ fn alone(change: &Change) -> Option<Key> {
         Change::Refund(refund) => Key::Refund(refund.payer_session.number(), refund.payer_index.get(), refund.number),
         Change::Log(entry) => log_key(&entry.key),
         Change::Attempts { id, .. } => Key::Attempts(id.clone()),
+        Change::Set(setting) => Key::Setting(setting.topic.clone(), setting.name.clone()),
+        Change::Unset(topic, name) => Key::Setting(topic.clone(), name.clone()),
         Change::Epoch(epoch) => Key::Epoch(epoch.number),
         // These add up, or add rows that nobody else can have.
         Change::Move(_) | Change::Use(_) | Change::End(..) | Change::Journal(_) | Change::Report(_) => return None,

@@ -15,7 +15,9 @@ use tokio_postgres::Statement as Prepared;
 use super::super::record::{Attempts, Epoch, InstrumentId, LogKey, Session, Transaction};
 use super::super::row::{column, count, log_key, persona_id, signed};
 use super::super::statement::ENTRIES;
-use super::super::{Collected, Logged, PersonaFile, Position, Refund, Statement, StoreError, Window, read};
+use super::super::{
+    Collected, Logged, MAX_SETTINGS, PersonaFile, Position, Refund, Setting, Statement, StoreError, Window, read,
+};
 use super::link::{Params, all, prepare, rows};
 
 /// Begins a transaction whose statements all see one moment.
@@ -193,6 +195,12 @@ pub async fn loaded_since(
 pub async fn attempts(client: &Object, id: &PersonaId) -> Result<Option<Attempts>, StoreError> {
     let sql = "SELECT * FROM attempt WHERE persona = $1";
     Ok(all(client, sql, &[&id.as_str()], read::attempts).await?.pop())
+}
+
+/// What the operator has set.
+pub async fn settings(client: &Object) -> Result<Vec<Setting>, StoreError> {
+    let sql = "SELECT * FROM setting ORDER BY topic, name LIMIT $1";
+    all(client, sql, &[&count(MAX_SETTINGS)?], read::setting).await
 }
 
 /// What the last restore began.

@@ -44,8 +44,8 @@ use self::link::Link;
 use self::numbers::Numbers;
 use super::record::{Attempts, Epoch, InstrumentId, LogKey, Session, Transaction};
 use super::{
-    BookReader, Books, Change, ChangeSet, Collected, CommitError, Logged, PersonaFile, Refund, Statement, Store,
-    StoreError, Window,
+    BookReader, Books, Change, ChangeSet, Collected, CommitError, Logged, PersonaFile, Refund, Setting, Statement,
+    Store, StoreError, Window,
 };
 
 /// A store in a database.
@@ -132,6 +132,10 @@ impl Store for PostgresStore {
 
     async fn due(&self, now: Date, limit: usize) -> Result<Vec<PersonaId>, StoreError> {
         load::due(&self.link.client().await?, now, limit).await
+    }
+
+    async fn settings(&self) -> Result<Vec<Setting>, StoreError> {
+        load::settings(&self.link.client().await?).await
     }
 
     async fn epoch(&self) -> Result<Option<Epoch>, StoreError> {

@@ -6,7 +6,7 @@ use protocol::value::{Functions, Value as _};
 
 use super::super::record::{Attempts, Challenge, Instrument, Movement, Persona, Report};
 use super::super::row::{self, count, signed};
-use super::super::{Change, MAX_ATTEMPTS, MAX_REPORTS, Refund, StoreError};
+use super::super::{Change, MAX_ATTEMPTS, MAX_REPORTS, Refund, Setting, StoreError};
 use super::command::{Command, param};
 use super::group::Key;
 use super::numbers;
@@ -33,6 +33,11 @@ pub fn command(change: &Change) -> Result<Vec<Command<'_>>, StoreError> {
         }
         Change::Refund(refund) => vec![give_back(refund)?],
         Change::Report(report) => vec![keep_report(report)?],
+        Change::Set(setting) => vec![set(setting)],
+        Change::Unset(topic, name) => {
+            let sql = "DELETE FROM setting WHERE topic = $1 AND name = $2";
+            vec![Command::of(sql, vec![param(topic.as_str()), param(name.as_str())])]
+        }
         Change::Epoch(epoch) => {
             let sql = "INSERT INTO epoch (number, began) VALUES ($1, $2) ON CONFLICT DO NOTHING RETURNING number";
             let params = vec![param(signed(epoch.number)?), param(epoch.began.millis())];
@@ -47,6 +52,13 @@ pub fn command(change: &Change) -> Result<Vec<Command<'_>>, StoreError> {
         | Change::Journal(_)
         | Change::Log(_) => Vec::new(),
     })
+}
+
+fn set(setting: &Setting) -> Command<'_> {
+    let sql = "INSERT INTO setting (topic, name, value) VALUES ($1, $2, $3)
+               ON CONFLICT (topic, name) DO UPDATE SET value = excluded.value";
+    let Setting { topic, name, value } = setting;
+    Command::of(sql, vec![param(topic.as_str()), param(name.as_str()), param(value.as_str())])
 }
 
 fn register(persona: &Persona) -> Result<Command<'_>, StoreError> {

@@ -40,6 +40,8 @@ async fn conflict(client: &Object, plan: &Plan, set: &ChangeSet, key: &Key) -> R
         Key::Log(..) => Conflict::LogKeyUsed,
         Key::Load(load) => Conflict::LoadCleared(*load),
         Key::Attempts(id) => Conflict::AttemptsChanged(id.clone()),
+        // A setting replaces whatever there was.
+        Key::Setting(..) => return Ok(None),
         Key::Epoch(number) => Conflict::EpochBegan(*number),
     }))
 }

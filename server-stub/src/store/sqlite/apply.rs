@@ -85,6 +85,13 @@ fn change(db: &Connection, change: &Change) -> Result<(), CommitError> {
         Change::Collect(transaction) => collect(db, transaction)?,
         Change::Refund(refund) => give_back(db, refund)?,
         Change::Log(entry) => log(db, entry)?,
+        Change::Set(setting) => {
+            let sql = "INSERT OR REPLACE INTO setting VALUES (?1, ?2, ?3)";
+            run(db, sql, params![setting.topic, setting.name, setting.value])?;
+        }
+        Change::Unset(topic, name) => {
+            run(db, "DELETE FROM setting WHERE topic = ?1 AND name = ?2", params![topic, name])?;
+        }
         Change::Report(report) => keep_report(db, report)?,
         Change::Epoch(epoch) => {
             let sql = "INSERT INTO epoch VALUES (?1, ?2) ON CONFLICT DO NOTHING";

@@ -10,7 +10,9 @@ use rusqlite::{Connection, Params, params};
 
 use super::super::record::{Attempts, Epoch, InstrumentId, LogKey, Session, Transaction};
 use super::super::row::{Columns, column, count, log_key, name_of, persona_id, signed};
-use super::super::{BookReader, BookRow, ChainHead, Collected, Logged, PersonaFile, StoreError, read};
+use super::super::{
+    BookReader, BookRow, ChainHead, Collected, Logged, MAX_SETTINGS, PersonaFile, Setting, StoreError, read,
+};
 use super::CHAIN;
 
 /// Every row that a query finds.
@@ -134,6 +136,12 @@ pub fn attempts(db: &Connection, id: &PersonaId) -> Result<Option<Attempts>, Sto
 /// What the last restore began.
 pub fn epoch(db: &Connection) -> Result<Option<Epoch>, StoreError> {
     one(db, "SELECT * FROM epoch ORDER BY number DESC LIMIT 1", [], read::epoch)
+}
+
+/// What the operator has set.
+pub fn settings(db: &Connection) -> Result<Vec<Setting>, StoreError> {
+    let sql = "SELECT * FROM setting ORDER BY topic, name LIMIT ?1";
+    all(db, sql, [count(MAX_SETTINGS)?], read::setting)
 }
 
 /// Personas for whom time has come.

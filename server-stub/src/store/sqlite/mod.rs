@@ -25,8 +25,8 @@ use self::committer::Committer;
 use super::record::{Attempts, Epoch, InstrumentId, LogKey, Session, Transaction};
 use super::row::{self, Columns};
 use super::{
-    BookReader, Books, Change, ChangeSet, Collected, CommitError, Logged, PersonaFile, Refund, Statement, Store,
-    StoreError, Window,
+    BookReader, Books, Change, ChangeSet, Collected, CommitError, Logged, PersonaFile, Refund, Setting, Statement,
+    Store, StoreError, Window,
 };
 
 /// The file in the data directory.
@@ -133,6 +133,10 @@ impl Store for SqliteStore {
 
     async fn epoch(&self) -> Result<Option<Epoch>, StoreError> {
         self.read(load::epoch)
+    }
+
+    async fn settings(&self) -> Result<Vec<Setting>, StoreError> {
+        self.read(load::settings)
     }
 
     async fn new_session_id(&self) -> Result<SessionId, StoreError> {

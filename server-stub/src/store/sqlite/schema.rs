@@ -18,6 +18,7 @@ const STEPS: &[Step] = &[
         chain(db)
     },
     |db| Ok(db.execute_batch(include_str!("schema/3.sql"))?),
+    |db| Ok(db.execute_batch(include_str!("schema/4.sql"))?),
 ];
 
 /// Takes the steps that are missing, all in one transaction.
