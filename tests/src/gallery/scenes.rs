@@ -1,15 +1,20 @@
 //! The scenes: each state of each screen once.
 
 use wallet_messages::{
-    ActivityState, ApprovalView, Approve, BindInstrument, Bound, Load, LookUpServer, MoneyMoved, Paid, Phase,
-    ReadApproval, ReadReceipt, ReadState, Register, Registered, Unlock, WalletState,
+    ActivityState, ApprovalView, Approve, Autoclose, AutocloseWaiting, Autoclosed, BindInstrument, Bound,
+    ChangePassphrase, ExchangeView, HistoryView, Load, LookUpServer, MoneyMoved, OpeningRule, Paid, Phase,
+    ReadApproval, ReadHistory, ReadMessages, ReadReceipt, ReadSettings, ReadState, ReadTotals, ReceiptView, Register,
+    Registered, Unlock, WalletState,
 };
 
 use super::{Scene, worlds};
 
 /// All of them.
 pub fn scenes() -> Vec<Scene> {
-    [beginning(), home(), work(), approval(), receipts()].into_iter().flatten().collect()
+    [beginning(), rescue(), home(), activity(), settings(), work(), approval(), receipts()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 fn wallet(name: &'static str, page: &'static str, shows: &'static str, state: &WalletState) -> Scene {
@@ -77,15 +82,81 @@ fn home() -> Vec<Scene> {
         home("home-loaded", &state(loaded())),
         home("home-full", &state(worlds::full())),
         home("home-asked", &asked),
+        home("home-news", &WalletState { notices: worlds::notices(), ..state(loaded()) }),
         home("home-historic", &state(historic)),
         home("home-rich", &state(rich)),
-        open("activity", "home.html#/activity", "spending"),
-        open("activity-found", "home.html#/activity", "activity")
-            .fill("activity-search", "books")
+    ]
+}
+
+/// Activity: searched, added up, taken along.
+fn activity() -> Vec<Scene> {
+    let at = |name, shows| open(name, "home.html#/activity", shows).with::<ReadTotals>(&worlds::totals());
+    let none = HistoryView { entries: Vec::new(), found: 0, ..worlds::history(0) };
+    let nothing = worlds::wallet(Phase::Open, Some(worlds::empty()));
+    vec![
+        at("activity", "activity").with::<ReadHistory>(&worlds::history(13)),
+        at("activity-more", "activity-more").with::<ReadHistory>(&worlds::history(5)),
+        at("activity-nothing-found", "activity-count")
+            .with::<ReadHistory>(&none)
+            .fill("activity-search", "dragons")
             .choose("activity-filter", "payments"),
-        open("activity-nothing-found", "home.html#/activity", "activity-count").fill("activity-search", "dragons"),
-        wallet("activity-empty", "home.html#/activity", "activity-empty", &state(worlds::empty())),
-        open("settings", "home.html#/settings", "settings"),
+        at("activity-loading", "waiting"),
+        wallet("activity-empty", "home.html#/activity", "activity-empty", &nothing),
+    ]
+}
+
+/// Settings, and what they lead to.
+fn settings() -> Vec<Scene> {
+    let at = |name, page, shows| open(name, page, shows).with::<ReadSettings>(&worlds::settings());
+    let used = |name, page, shows| open(name, page, shows).with::<ReadSettings>(&worlds::used_settings());
+    let silent = |name, shows| at(name, "home.html#/settings/silent", shows);
+    vec![
+        at("settings", "home.html#/settings", "lock-minutes"),
+        used("settings-used", "home.html#/settings", "silent-rule"),
+        at("passphrase", "home.html#/settings/passphrase", "change-passphrase")
+            .fill("passphrase-old", "enterprise horse battery")
+            .fill("passphrase-new", "hunter22"),
+        at("passphrase-wrong", "home.html#/settings/passphrase", "fault")
+            .failing::<ChangePassphrase>("passphrase-wrong", MoneyMoved::No, None)
+            .fill("passphrase-old", "wrong")
+            .fill("passphrase-new", "correct horse battery staple")
+            .fill("passphrase-new-again", "correct horse battery staple")
+            .click("passphrase-submit"),
+        at("backup", "home.html#/settings/backup", "backup"),
+        silent("silent", "silent-origin").with::<ReadHistory>(&worlds::history(1)),
+        silent("silent-nowhere", "silent-nowhere")
+            .with::<ReadHistory>(&HistoryView { origins: Vec::new(), ..worlds::history(0) }),
+        at("opening", "home.html#/settings/opening", "opening-submit"),
+        used("opening-set", "home.html#/settings/opening", "opening-end"),
+        at("keys", "home.html#/settings/keys", "keys"),
+    ]
+}
+
+/// Ways back to one's money.
+fn rescue() -> Vec<Scene> {
+    let new = worlds::wallet(Phase::New, None);
+    let waiting = WalletState {
+        autoclose: Some(AutocloseWaiting {
+            server: "https://cash.example".into(),
+            persona: "brianb-40".into(),
+            since: worlds::now(),
+        }),
+        ..new.clone()
+    };
+    let lost = |name, shows, state| {
+        wallet(name, "onboarding.html#/lost", shows, state)
+            .fill("lost-persona", "brianb-40")
+            .fill("lost-passphrase", "badnews")
+            .click("lost-submit")
+    };
+    vec![
+        wallet("restore", "onboarding.html#/restore", "onboarding-restore", &new),
+        wallet("restore-incomplete", "onboarding.html#/restore", "restore-file-error", &new).click("restore-submit"),
+        wallet("lost", "onboarding.html#/lost", "onboarding-lost", &new),
+        wallet("lost-waiting", "onboarding.html#/lost", "lost-waiting", &waiting),
+        lost("lost-unanswered", "fault", &new).failing::<Autoclose>("no-answer", MoneyMoved::Waiting, None),
+        lost("lost-closed", "onboarding-autoclosed", &new)
+            .with::<Autoclose>(&Autoclosed { persona: "brianb-40".into(), amount: Some(worlds::usd(5_750)) }),
     ]
 }
 
@@ -133,8 +204,13 @@ fn approval() -> Vec<Scene> {
     let hostile = ApprovalView {
         origin: "https://xn--pypal-4ve.example:8443".into(),
         note: format!("<h1>Only $0.01!</h1>\n{}\n{}", "W".repeat(500), "a\u{301}\u{302}\u{303}\u{304}".repeat(100)),
+        note_changed: true,
+        waiting: 3,
         ..request()
     };
+    let rate =
+        ExchangeView { one: worlds::eur(100), rate: "1.0628".into(), currency: "usd".into(), told_at: worlds::now() };
+    let rule = OpeningRule { amount: "50.00".into(), minutes: 1_440, uses: 10 };
     let other_currency = ApprovalView { price: worlds::eur(3_999), charge: Some(worlds::usd(4_250)), ..request() };
     let none = ApprovalView { from: None, ..request() };
     vec![
@@ -144,6 +220,7 @@ fn approval() -> Vec<Scene> {
         asked("approval-currencies", &other_currency),
         asked("approval-hostile", &hostile),
         asked("approval-historic", &ApprovalView { historic_cipher: true, ..request() }),
+        asked("approval-opens", &ApprovalView { opens: Some(rule), ..none.clone() }),
         asked("approval-open", &ApprovalView { offer: Some(worlds::offer("42.50")), ..none.clone() }),
         asked("approval-short", &ApprovalView { offer: Some(worlds::offer("")), ..none }),
         Scene { shows: "waiting", ..asked("approval-paying", &request()) }.click("pay"),
@@ -168,6 +245,15 @@ fn receipts() -> Vec<Scene> {
     let failed = |name, shows, code| Scene::new(name, page, shows).failing::<ReadReceipt>(code, MoneyMoved::No, None);
     vec![
         receipt("receipt", ActivityState::Done, None),
+        receipt("receipt-proof", ActivityState::Done, None)
+            .with::<ReadMessages>(&worlds::messages())
+            .click("proof-show"),
+        Scene::new("receipt-contradicted", page, "receipt-contradicted").with::<ReadReceipt>(&ReceiptView {
+            merchant_said: Some("declined".into()),
+            refunded: Some(worlds::usd(500)),
+            silent: true,
+            ..worlds::receipt(ActivityState::Done, None)
+        }),
         receipt("receipt-waiting", ActivityState::Waiting, None),
         receipt("receipt-refused", ActivityState::Refused, Some("index-used")),
         failed("receipt-locked", "unlock", "locked"),

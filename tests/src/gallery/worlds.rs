@@ -1,8 +1,10 @@
 //! Wallets to be looked at: a full one, and what differs from it.
 
 use wallet_messages::{
-    ActivityKind, ActivityState, ActivityView, AgreementView, ApprovalView, Gauge, Home, InstrumentView, Limit,
-    MoneyView, PaysFrom, Phase, ReceiptView, ServerFacts, SessionOffer, SessionState, SessionView, WalletState,
+    ActivityKind, ActivityState, ActivityView, AgreementView, ApprovalView, BlockedOrigin, FileView, Gauge,
+    HistoryView, Home, InstrumentView, Limit, MessagesView, MoneyView, MonthTotal, Notice, NoticeView, OpeningRule,
+    PaysFrom, Phase, ReceiptView, ServerFacts, SessionOffer, SessionState, SessionView, SettingsView, ShopTotal,
+    SilentRule, TotalsView, WaitingView, WalletState,
 };
 
 const MINUTE: i64 = 60_000;
@@ -28,7 +30,15 @@ pub fn eur(minor: i64) -> MoneyView {
 /// A wallet that is `phase`.
 pub fn wallet(phase: Phase, home: Option<Home>) -> WalletState {
     let persona = (phase != Phase::New).then(|| "brianb-40".to_owned());
-    WalletState { phase, home, persona, approvals: Vec::new(), notices: Vec::new(), locks_at: None, autoclose: None }
+    WalletState {
+        phase,
+        home,
+        persona,
+        approvals: Vec::new(),
+        notices: Vec::new(),
+        locks_at: Some(now() + 15 * MINUTE),
+        autoclose: None,
+    }
 }
 
 /// A wallet in which everything has happened.
@@ -37,6 +47,8 @@ pub fn full() -> Home {
         sessions: vec![fresh_session(), worn_session(), ended_session(SessionState::UsedUp)],
         instruments: vec![account(), card()],
         activity: activity(),
+        waiting: vec![waiting()],
+        backed_up_at: Some(now() - 3 * DAY),
         balance: usd(3_000),
         on_hold: Some(usd(2_500)),
         ..empty()
@@ -83,6 +95,104 @@ fn card() -> InstrumentView {
     }
 }
 
+/// The three limits of a session: what is used, and of what.
+fn gauges(limits: [(i64, i64); 3]) -> [Gauge; 3] {
+    let names = [Limit::Amount, Limit::Uses, Limit::Time];
+    std::array::from_fn(|at| {
+        let (used, of) = limits[at];
+        let percent = u8::try_from(used * 100 / of).unwrap_or(100);
+        Gauge { limit: names[at], used, promised: 0, of, percent, warns: percent >= 80 }
+    })
+}
+
+/// A payment that was not answered.
+fn waiting() -> WaitingView {
+    WaitingView {
+        id: "w1".into(),
+        kind: ActivityKind::Pay,
+        since: now() - 2 * DAY,
+        amount: Some(usd(-380)),
+        with: Some("corner.books-19".into()),
+        heard: None,
+    }
+}
+
+/// What a shop, a rule and the server did meanwhile.
+pub fn notices() -> Vec<NoticeView> {
+    let payment = "pay:1".to_owned();
+    let all = [
+        Notice::PaidSilently { payment, origin: "https://tea.example".into(), amount: usd(380) },
+        Notice::Opened { amount: usd(2_000) },
+        Notice::Refunded { merchant: "acme-82".into(), order: "CGRM-80MH-8SR3-Q8W5".into(), amount: usd(500) },
+    ];
+    let named = all.into_iter().enumerate();
+    named.map(|(at, what)| NoticeView { id: at.to_string(), at: now() - HOUR, what }).collect()
+}
+
+/// Settings as they are at first.
+pub fn settings() -> SettingsView {
+    SettingsView {
+        lock_minutes: 15,
+        lock_least: 1,
+        lock_most: 240,
+        passphrase_least: 8,
+        silent: Vec::new(),
+        opening: None,
+        blocked: Vec::new(),
+        backed_up_at: None,
+        tells_statements: true,
+    }
+}
+
+/// Settings of someone who has used them all.
+pub fn used_settings() -> SettingsView {
+    SettingsView {
+        silent: vec![SilentRule {
+            origin: "https://tea.example".into(),
+            limit: usd(500),
+            since: now() - 30 * DAY,
+            payments: 12,
+            last_at: Some(now() - HOUR),
+        }],
+        opening: Some(OpeningRule { amount: "20.00".into(), minutes: 1_440, uses: 10 }),
+        blocked: vec![BlockedOrigin { origin: "https://pushy.example".into(), until: now() + MINUTE }],
+        backed_up_at: Some(now() - 3 * DAY),
+        ..settings()
+    }
+}
+
+/// All that happened.
+pub fn history(most: usize) -> HistoryView {
+    let entries: Vec<_> = activity().into_iter().take(most).collect();
+    HistoryView { found: 13, entries, origins: SHOPS.map(str::to_owned).to_vec() }
+}
+
+/// What was spent.
+pub fn totals() -> TotalsView {
+    let shop = |at: usize, payments, minor| ShopTotal {
+        origin: SHOPS[at].into(),
+        merchant: "acme-82".into(),
+        payments,
+        total: usd(minor),
+        last_at: now(),
+    };
+    let month = |month, payments, minor| MonthTotal { year: 2026, month, payments, total: usd(minor) };
+    TotalsView {
+        shops: vec![shop(0, 2, 16_250), shop(2, 2, 2_539), shop(1, 1, 2_260)],
+        months: vec![month(11, 2, 6_149), month(10, 2, 12_640), month(9, 1, 2_260)],
+    }
+}
+
+/// The messages of a payment.
+pub fn messages() -> MessagesView {
+    let offer = "$$-CyberCash-2.0-$$\ntype: payment-request\nmerchant-ccid: acme-82\norder-id: CGRM-80MH-8SR3-Q8W5\n$$-CyberCash-End-$$";
+    let file = FileView { name: "payment.txt".into(), mime: "text/plain".into(), text: offer.into() };
+    MessagesView { offer: offer.into(), payment: offer.into(), receipt: Some(offer.into()), file }
+}
+
+/// Where one shops.
+const SHOPS: [&str; 3] = ["https://acme.example", "https://books.example", "https://tea.example"];
+
 /// A session with most of everything left.
 pub fn fresh_session() -> SessionView {
     let now = now();
@@ -97,7 +207,7 @@ pub fn fresh_session() -> SessionView {
         ends_at: now + 23 * HOUR,
         state: SessionState::Open,
         gauges: gauges([(4_250, 7_000), (1, 20), (3_600, 86_400)]),
-        confirmed_at: now - HOUR,
+        confirmed_at: now - 2 * MINUTE,
     }
 }
 
@@ -115,14 +225,8 @@ pub fn worn_session() -> SessionView {
         ends_at: now + 40 * MINUTE,
         state: SessionState::Open,
         gauges: gauges([(1_880, 2_000), (9, 10), (516_000, 518_400)]),
-        confirmed_at: now - HOUR,
+        confirmed_at: now - 3 * DAY,
     }
-}
-
-/// Amount, uses and seconds: so much of so much.
-fn gauges([amount, uses, time]: [(i64, i64); 3]) -> [Gauge; 3] {
-    [(Limit::Amount, amount), (Limit::Uses, uses), (Limit::Time, time)]
-        .map(|(limit, (used, of))| Gauge::new(limit, used, 0, of))
 }
 
 /// A session that is over.
@@ -149,14 +253,13 @@ fn entry(number: usize, kind: ActivityKind, minor: i64, age: i64) -> ActivityVie
         ActivityKind::Load | ActivityKind::Unload | ActivityKind::Bind => Some("5654".to_owned()),
         _ => None,
     };
-    let shops = ["https://acme.example", "https://books.example", "https://tea.example"];
     ActivityView {
         id: format!("entry-{number}"),
         kind,
         at: now() - age,
         amount: (minor != 0).then(|| usd(minor)),
         with,
-        origin: (kind == ActivityKind::Pay).then(|| shops[number % 3].to_owned()),
+        origin: (kind == ActivityKind::Pay).then(|| SHOPS[number % 3].to_owned()),
         state: ActivityState::Done,
         problem: None,
     }
@@ -219,7 +322,7 @@ pub fn request() -> ApprovalView {
         exchange: None,
         note_changed: false,
         waiting: 1,
-        forgotten_at: now() + 15 * MINUTE,
+        forgotten_at: now() + 5 * MINUTE,
         silent_limit: None,
         locked: false,
         historic_cipher: false,

@@ -94,6 +94,57 @@ pub fn print_window() {
     window().print().ok();
 }
 
+/// Gives the shopper a file to keep.
+pub fn save_file(name: &str, mime: &str, text: &str) {
+    let parts = js_sys::Array::of1(&text.into());
+    let kind = web_sys::BlobPropertyBag::new();
+    kind.set_type(mime);
+    let Ok(blob) = web_sys::Blob::new_with_str_sequence_and_options(&parts, &kind) else { return };
+    let Ok(url) = web_sys::Url::create_object_url_with_blob(&blob) else { return };
+    let link = document().create_element("a").ok().and_then(|link| link.dyn_into::<web_sys::HtmlAnchorElement>().ok());
+    if let Some(link) = link {
+        link.set_href(&url);
+        link.set_download(name);
+        link.click();
+    }
+    // The download has begun by the time that a click returns; an address that stays would only hold memory.
+    set_timeout(move || drop(web_sys::Url::revoke_object_url(&url)), FILE_KEPT);
+}
+
+/// The text of the file that was chosen in an input; nothing if there is none, or it is larger than `most` bytes.
+pub async fn chosen_file(input: web_sys::HtmlInputElement, most: u32) -> Option<String> {
+    let file = input.files()?.get(0).filter(|file| file.size() <= f64::from(most))?;
+    wasm_bindgen_futures::JsFuture::from(file.text()).await.ok()?.as_string()
+}
+
+/// Calls `told` when the shopper presses a key or the pointer, not more often than `every`.
+pub fn on_activity(every: std::time::Duration, told: impl Fn() + Clone + 'static) {
+    let last = StoredValue::new(None::<i64>);
+    let every = i64::try_from(every.as_millis()).unwrap_or(i64::MAX);
+    for event in ["keydown", "pointerdown"] {
+        let told = told.clone();
+        let listener = window_event_listener_untyped(event, move |_| {
+            let is_due = last.get_value().is_none_or(|last| now().saturating_sub(last) >= every);
+            if is_due {
+                last.set_value(Some(now()));
+                told();
+            }
+        });
+        on_cleanup(move || listener.remove());
+    }
+}
+
+/// Minutes to be added to UTC for the shopper's own time.
+pub fn utc_offset_minutes() -> i32 {
+    // Whole minutes, at most a day.
+    #[allow(clippy::cast_possible_truncation)]
+    let offset = js_sys::Date::new_0().get_timezone_offset() as i32;
+    -offset
+}
+
+/// How long a file that is being saved stays in memory.
+const FILE_KEPT: std::time::Duration = std::time::Duration::from_secs(60);
+
 /// Milliseconds since 1970.
 pub fn now() -> i64 {
     // A clock in milliseconds stays far below 2^53.

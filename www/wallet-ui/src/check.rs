@@ -3,6 +3,10 @@
 //!
 //! Each check gives the value to be sent, or the key of the text that says what is wrong.
 
+use leptos::prelude::GetUntracked as _;
+
+use crate::part::Field;
+
 /// Shortest passphrase that the vault takes.
 const PASSPHRASE_MIN: usize = 8;
 /// Autoclose passphrases: protocol.md section 6.1.
@@ -44,6 +48,19 @@ pub fn persona(typed: &str) -> Checked {
     if starts && fits && typed.chars().all(known) { Ok(typed) } else { Err("error_persona") }
 }
 
+/// A persona id as the server gave it, with its check digits: `brianb-40`. Whether they are right, the wallet finds out.
+///
+/// # Errors
+///
+/// If it has a form that no id has.
+pub fn persona_id(typed: &str) -> Checked {
+    let typed = typed.trim().to_ascii_lowercase();
+    let digits = typed.rsplit_once('-').is_some_and(|(name, check)| {
+        persona(name).is_ok() && check.len() == 2 && check.bytes().all(|byte| byte.is_ascii_digit())
+    });
+    if digits { Ok(typed) } else { Err("error_persona_id") }
+}
+
 /// An e-mail address: something before and after one `@`.
 ///
 /// # Errors
@@ -64,6 +81,23 @@ pub fn email(typed: &str) -> Checked {
 /// If it is short.
 pub fn passphrase(typed: &str) -> Checked {
     if typed.chars().count() < PASSPHRASE_MIN { Err("error_passphrase_short") } else { Ok(typed.to_owned()) }
+}
+
+/// A passphrase that was typed twice, from its two fields; complaints are shown at them.
+pub fn twice(first: Field, again: Field) -> Option<String> {
+    let typed = first.read(passphrase);
+    let wanted = first.value.get_untracked();
+    again.read(|typed| if *typed == wanted { Ok(()) } else { Err("error_passphrase_again") })?;
+    typed
+}
+
+/// Anything at all, as it was typed.
+///
+/// # Errors
+///
+/// If it is empty.
+pub fn filled(typed: &str) -> Checked {
+    if typed.is_empty() { Err("error_missing") } else { Ok(typed.to_owned()) }
 }
 
 /// The autoclose passphrase, which may be left out.
@@ -184,6 +218,14 @@ mod tests {
         assert_eq!(persona("a.9").as_deref(), Ok("a.9"));
         for wrong in ["", "b", "9a", "brian b", "brian-40", &"a".repeat(33)] {
             assert_eq!(persona(wrong), Err("error_persona"), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn persona_ids_end_in_their_check_digits() {
+        assert_eq!(persona_id(" BrianB-40 ").as_deref(), Ok("brianb-40"));
+        for wrong in ["", "brianb", "brianb-4", "-40", "brianb-4x", "brian b-40"] {
+            assert_eq!(persona_id(wrong), Err("error_persona_id"), "{wrong}");
         }
     }
 

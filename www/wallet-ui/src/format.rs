@@ -27,11 +27,11 @@ pub fn date(at_ms: i64) -> String {
         .unwrap_or_else(|| iso(at_ms))
 }
 
-/// `November 2026`.
-pub fn month(at_ms: i64) -> String {
+/// `November 2026`; `month` counts from 1.
+pub fn month(year: i32, month: u8) -> String {
     let options = options(&[("year", "numeric".into()), ("month", "long".into())]);
-    call("DateTimeFormat", &options, &[JsValue::from(js_sys::Date::new(&float(at_ms).into()))])
-        .unwrap_or_else(|| iso(at_ms))
+    let first = js_sys::Date::new_with_year_month_day(year.unsigned_abs(), i32::from(month) - 1, 1);
+    call("DateTimeFormat", &options, &[first.into()]).unwrap_or_else(|| format!("{year}-{month:02}"))
 }
 
 /// The same moment for machines: `2026-11-21T08:30:00.000Z`.
@@ -49,6 +49,11 @@ pub fn from_now(at_ms: i64, now_ms: i64) -> String {
     };
     let options = options(&[("numeric", "auto".into())]);
     call("RelativeTimeFormat", &options, &[float(count).into(), unit.into()]).unwrap_or_else(|| iso(at_ms))
+}
+
+/// The link to a payment's receipt.
+pub fn receipt_link(payment: &str) -> String {
+    format!("receipt.html?payment={}", js_sys::encode_uri_component(payment))
 }
 
 /// What a currency (`USD`), a country (`DE`) or a language (`de`) is called; its code if it has no name here.

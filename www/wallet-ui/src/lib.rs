@@ -8,11 +8,9 @@
 //! Invariant: Pay is only ever done by a click (or the space bar) on an armed button; see `screen/approval`.
 
 pub mod amount;
-pub mod check;
-pub mod filter;
-pub mod totals;
 
 mod browser;
+mod check;
 mod format;
 mod part;
 mod route;

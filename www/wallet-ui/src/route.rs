@@ -21,6 +21,16 @@ pub enum Route {
     Activity,
     /// How the wallet behaves.
     Settings,
+    /// Another passphrase.
+    Passphrase,
+    /// A backup file.
+    Backup,
+    /// A site that is paid without asking.
+    Silent,
+    /// The rule by which sessions open by themselves.
+    Opening,
+    /// New keys.
+    Keys,
 }
 
 impl Route {
@@ -33,6 +43,11 @@ impl Route {
             "#/session" => Self::Open,
             "#/activity" => Self::Activity,
             "#/settings" => Self::Settings,
+            "#/settings/passphrase" => Self::Passphrase,
+            "#/settings/backup" => Self::Backup,
+            "#/settings/silent" => Self::Silent,
+            "#/settings/opening" => Self::Opening,
+            "#/settings/keys" => Self::Keys,
             other => other.strip_prefix("#/close/").map_or(Self::Overview, |id| Self::Close(id.to_owned())),
         }
     }
@@ -47,9 +62,26 @@ impl Route {
             Self::Open => "#/session".to_owned(),
             Self::Activity => "#/activity".to_owned(),
             Self::Settings => "#/settings".to_owned(),
+            Self::Passphrase => "#/settings/passphrase".to_owned(),
+            Self::Backup => "#/settings/backup".to_owned(),
+            Self::Silent => "#/settings/silent".to_owned(),
+            Self::Opening => "#/settings/opening".to_owned(),
+            Self::Keys => "#/settings/keys".to_owned(),
             // Base64 needs no escaping in a fragment.
             Self::Close(id) => format!("#/close/{id}"),
         }
+    }
+
+    /// Whether this screen is reached through `way`, one of those that stand on top of every screen.
+    pub fn belongs_to(&self, way: &Self) -> bool {
+        let top = match self {
+            Self::Overview | Self::Bind | Self::Load | Self::Unload | Self::Open | Self::Close(_) => &Self::Overview,
+            Self::Activity => &Self::Activity,
+            Self::Settings | Self::Passphrase | Self::Backup | Self::Silent | Self::Opening | Self::Keys => {
+                &Self::Settings
+            }
+        };
+        top == way
     }
 
     /// Goes to this screen.
@@ -81,6 +113,11 @@ mod tests {
             Route::Open,
             Route::Activity,
             Route::Settings,
+            Route::Passphrase,
+            Route::Backup,
+            Route::Silent,
+            Route::Opening,
+            Route::Keys,
             Route::Close("AAAA/+8BAgM=".to_owned()),
         ];
         for route in routes {

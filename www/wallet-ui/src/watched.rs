@@ -50,6 +50,12 @@ where
         watched
     }
 
+    /// Reads something else from now on.
+    pub fn ask(self, action: A) {
+        self.action.set_value(action);
+        self.refresh();
+    }
+
     /// Reads again.
     pub fn refresh(self) {
         if self.progress.get_value() != Progress::Idle {

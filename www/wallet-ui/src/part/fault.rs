@@ -3,7 +3,10 @@
 use leptos::prelude::*;
 use wallet_messages::Fault;
 
-use crate::text::{self, t};
+use crate::{
+    format,
+    text::{self, t, t_with},
+};
 
 /// Says a fault as soon as there is one. The region stands in the page before, so that it is read out.
 #[component]
@@ -13,10 +16,15 @@ pub fn FaultNote(#[prop(into)] fault: Signal<Option<Fault>>) -> impl IntoView {
 
 fn said(fault: Fault) -> impl IntoView {
     let money = text::money_moved(&fault);
+    let paid = fault.paid.map(|paid| {
+        let on = t_with("paid_before", &[&format::date(paid.at)]);
+        view! { <p>{on}" "<a href=format::receipt_link(&paid.payment) data-testid="fault-receipt">{t("receipt_show")}</a></p> }
+    });
     view! {
         <div class="fault" data-testid="fault" data-code=fault.code.clone()>
             <p class="fault-what" data-testid="fault-what">{text::problem(&fault.code)}</p>
             <p data-testid="fault-money">{money}</p>
+            {paid}
             <p data-testid="fault-next">{text::next_step(&fault.code)}</p>
             {fault.detail.map(|detail| view! {
                 <p class="fault-detail">{t("fault_detail")}" "<q data-testid="fault-detail">{detail}</q></p>

@@ -14,6 +14,6 @@ pub use field::{Choice, Field, TextField, Tick};
 pub use gauge::SessionGauges;
 pub use progress::{Loading, Submit, Unreadable, Waiting};
 pub use screen::{Frame, Notice, Screen};
-pub use session_form::{SessionForm, Suggested};
+pub use session_form::{SessionForm, Suggested, lifetimes};
 pub use strength::NewPassphrase;
 pub use unlock::Unlock;

@@ -95,7 +95,7 @@ impl Form {
 }
 
 /// The lifetimes on offer, and the suggested one if it is none of them.
-fn lifetimes(suggested: u32) -> Vec<(String, String)> {
+pub fn lifetimes(suggested: u32) -> Vec<(String, String)> {
     let mut offered: Vec<_> = LIFETIMES.iter().map(|(minutes, key)| (minutes.to_string(), t(key))).collect();
     if !LIFETIMES.iter().any(|(minutes, _)| *minutes == suggested) {
         let name = t_with("lifetime_minutes", &[&suggested.to_string()]);

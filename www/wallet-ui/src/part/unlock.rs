@@ -5,7 +5,7 @@ use wallet_messages as messages;
 use web_sys::SubmitEvent;
 
 use super::{FaultNote, Field, Submit, TextField};
-use crate::{browser, task::Task, text::t};
+use crate::{browser, check, task::Task, text::t};
 
 /// Asks for the passphrase; `opened` is called when the vault is open.
 #[component]
@@ -14,7 +14,7 @@ pub fn Unlock(opened: impl Fn() + Clone + Send + Sync + 'static) -> impl IntoVie
     let passphrase = Field::new("unlock-passphrase");
     let submit = move |event: SubmitEvent| {
         event.prevent_default();
-        let typed = passphrase.read(|typed| if typed.is_empty() { Err("error_missing") } else { Ok(typed.to_owned()) });
+        let typed = passphrase.read(check::filled);
         let Some(typed) = typed else { return browser::focus_first_error() };
         let opened = opened.clone();
         task.run(messages::Unlock { passphrase: typed }, move |_| opened());

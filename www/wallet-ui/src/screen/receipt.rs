@@ -1,12 +1,13 @@
 //! A payment's receipt: on the screen, and on paper.
 
 use leptos::prelude::*;
-use wallet_messages::{ActivityState, ReadReceipt, ReceiptView};
+use wallet_messages::{ActivityState, MessagesView, ReadMessages, ReadReceipt, ReceiptView};
 
 use crate::{
     browser, format,
     part::{FaultNote, Frame, Loading, Screen, Unlock},
-    text::{self, t},
+    task::Task,
+    text::{self, t, t_with},
     watched::Watched,
 };
 
@@ -42,15 +43,18 @@ pub fn Receipt() -> impl IntoView {
 fn slip(receipt: ReceiptView) -> impl IntoView {
     let facts = facts(&receipt);
     let state = state(&receipt);
+    let notes = notes(&receipt);
     view! {
         <Screen title=t("receipt_title") testid="receipt">
             <article class="slip">
                 <p class="slip-price" data-testid="receipt-price">{format::money(&receipt.price)}</p>
                 <p class="slip-state" data-testid="receipt-state">{state}</p>
+                {notes}
                 {facts}
                 <h2>{t("note")}</h2>
                 <blockquote class="note" dir="auto" data-testid="receipt-note">{receipt.note}</blockquote>
             </article>
+            {proof(&receipt.payment)}
             <div class="actions no-print">
                 <button type="button" class="primary" data-testid="print" on:click=|_| browser::print_window()>
                     {t("print")}
@@ -73,6 +77,58 @@ fn facts(receipt: &ReceiptView) -> impl IntoView + use<> {
             {line(t("order"), "receipt-order", receipt.order.clone())}
             {line(t("receipt_session"), "receipt-session", format!("{} · {}", receipt.session, receipt.index))}
         </dl>
+    }
+}
+
+/// What is out of the ordinary about it.
+fn notes(receipt: &ReceiptView) -> impl IntoView + use<> {
+    let contradicted = receipt.merchant_said.as_ref().map(|said| {
+        view! { <p class="panel unanswered" data-testid="receipt-contradicted">{t_with("receipt_contradicted", &[said])}</p> }
+    });
+    let refunded = receipt.refunded.as_ref().map(|amount| {
+        view! { <p data-testid="receipt-refunded">{t_with("receipt_refunded", &[&format::money(amount)])}</p> }
+    });
+    let silent = receipt.silent.then(|| view! { <p data-testid="receipt-silent">{t("receipt_silent")}</p> });
+    view! { {contradicted}{refunded}{silent} }
+}
+
+/// The messages as they travelled: what a dispute is decided by.
+fn proof(payment: &str) -> impl IntoView + use<> {
+    let task = Task::new();
+    let payment = payment.to_owned();
+    let shown = RwSignal::new(None::<MessagesView>);
+    let show = move |_| task.run(ReadMessages { payment: payment.clone() }, move |messages| shown.set(Some(messages)));
+    view! {
+        <section class="proof no-print" aria-labelledby="proof-title">
+            <h2 id="proof-title">{t("proof_title")}</h2>
+            <p class="hint">{t("proof_why")}</p>
+            {move || match shown.get() {
+                Some(messages) => messages_view(messages).into_any(),
+                None => view! {
+                    <button type="button" data-testid="proof-show" on:click=show.clone()>{t("proof_show")}</button>
+                }.into_any(),
+            }}
+            <FaultNote fault=task.fault />
+        </section>
+    }
+}
+
+fn messages_view(messages: MessagesView) -> impl IntoView {
+    let MessagesView { offer, payment, receipt, file } = messages;
+    let save = move |_| browser::save_file(&file.name, &file.mime, &file.text);
+    let message = |name: &'static str, text: String| {
+        view! {
+            <details data-testid="proof-message">
+                <summary>{t(name)}</summary>
+                <pre tabindex="0" dir="ltr">{text}</pre>
+            </details>
+        }
+    };
+    view! {
+        {message("proof_offer", offer)}
+        {message("proof_payment", payment)}
+        {receipt.map(|receipt| message("proof_receipt", receipt))}
+        <button type="button" data-testid="proof-save" on:click=save>{t("proof_save")}</button>
     }
 }
 

@@ -16,10 +16,11 @@ const CLOSES_AFTER: Duration = Duration::from_secs(5);
 
 /// Says that it is paid.
 pub fn paid(paid: Paid) -> impl IntoView {
-    let receipt = format!("receipt.html?payment={}", js_sys::encode_uri_component(&paid.payment));
+    let receipt = format::receipt_link(&paid.payment);
     let stays = closes_by_itself();
     view! {
         <Screen title=t("paid_title") testid="paid">
+            <span class="tick-mark" aria-hidden="true"></span>
             <p>{t("paid_left_before")}" "<strong data-testid="paid-left">{format::money(&paid.left)}</strong></p>
             <div class="actions">
                 <a class="button" href=receipt data-testid="receipt-link">{t("receipt_show")}</a>
@@ -30,6 +31,9 @@ pub fn paid(paid: Paid) -> impl IntoView {
             <Show when=move || !stays.get()>
                 <p class="hint">{t_with("paid_closes", &[&CLOSES_AFTER.as_secs().to_string()])}</p>
             </Show>
+            <p class="hint">
+                <a href="home.html#/settings/silent" target="_blank" data-testid="go-silent">{t("paid_silent")}</a>
+            </p>
         </Screen>
     }
 }

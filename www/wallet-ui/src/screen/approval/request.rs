@@ -1,13 +1,13 @@
 //! What is asked: first what the browser vouches for, then the merchant's own words.
 
 use leptos::prelude::*;
-use wallet_messages::ApprovalView;
+use wallet_messages::{ApprovalView, ExchangeView};
 
 use super::View;
 use crate::{
     format,
     part::Screen,
-    text::{t, t_with},
+    text::{counted, t, t_with},
 };
 
 /// Who asks for what; drawn anew only if that changes.
@@ -25,6 +25,9 @@ struct Said {
     merchant: String,
     order: String,
     note: String,
+    note_changed: bool,
+    others: usize,
+    rate: Option<String>,
 }
 
 impl Said {
@@ -36,12 +39,21 @@ impl Said {
             merchant: view.merchant.clone(),
             order: view.order.clone(),
             note: view.note.clone(),
+            note_changed: view.note_changed,
+            others: usize::try_from(view.waiting.saturating_sub(1)).unwrap_or(usize::MAX),
+            rate: view.exchange.as_ref().map(rate),
         }
     }
 }
 
+/// `1 EUR = 1.0628 USD, told Nov 21, 2026`: both currencies by name, before anything is agreed to.
+fn rate(exchange: &ExchangeView) -> String {
+    let ExchangeView { one, rate, currency, told_at } = exchange;
+    t_with("approval_rate", &[&format::money(one), rate, &currency.to_uppercase(), &format::date(*told_at)])
+}
+
 fn draw(said: Said) -> impl IntoView {
-    let Said { price, charge, origin, merchant, order, note } = said;
+    let Said { price, charge, origin, merchant, order, note, note_changed, others, rate } = said;
     view! {
         <Screen title=t_with("approval_title", &[&price]) testid="approval">
             <div class="asker">
@@ -49,7 +61,7 @@ fn draw(said: Said) -> impl IntoView {
                 <p class="asker-origin" data-testid="approval-origin" dir="ltr">{origin}</p>
             </div>
             {charge.map(|charge| view! {
-                <p class="charge" data-testid="approval-charge">{t_with("approval_charge", &[&charge])}</p>
+                <p class="charge" data-testid="approval-charge">{t_with("approval_charge", &[&charge])}" "{rate}</p>
             })}
             <dl class="facts">
                 <div class="price"><dt>{t("price")}</dt><dd data-testid="approval-price">{price}</dd></div>
@@ -61,6 +73,10 @@ fn draw(said: Said) -> impl IntoView {
             <blockquote class="note" dir="auto" tabindex="0" aria-labelledby="note-title" role="group" data-testid="approval-note">
                 {note}
             </blockquote>
+            {note_changed.then(|| view! { <p class="hint" data-testid="approval-note-changed">{t("note_changed")}</p> })}
+            {(others > 0).then(|| view! {
+                <p class="hint" data-testid="approval-others">{counted("others_one", "others_many", others)}</p>
+            })}
         </Screen>
     }
 }

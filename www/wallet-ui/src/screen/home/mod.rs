@@ -12,16 +12,21 @@ mod sessions;
 mod settings;
 mod waiting;
 
-use leptos::prelude::*;
-use wallet_messages::{Lock, Phase};
+use leptos::{prelude::*, task::spawn_local};
+use wallet_messages::{Lock, Phase, Touch};
 
 use crate::{
+    browser,
     part::{FaultNote, Frame, Loading, Notice, Screen, Unlock, Unreadable},
     route::Route,
     task::Task,
     text::t,
     watched::Wallet,
+    worker,
 };
+
+/// How often the worker hears that the shopper is here: a fraction of the shortest time after which it locks.
+const TOUCH_EVERY: std::time::Duration = std::time::Duration::from_secs(20);
 
 /// The home page.
 #[component]
@@ -64,7 +69,7 @@ fn aside(wallet: Wallet, route: RwSignal<Route>) -> AnyView {
 fn ways(route: RwSignal<Route>) -> impl IntoView {
     let way = move |to: Route, name: String, testid: &'static str| {
         let link = to.link();
-        let here = move || route.with(|route| *route == to).then_some("page");
+        let here = move || route.with(|route| route.belongs_to(&to)).then_some("page");
         view! { <a href=link aria-current=here data-testid=testid>{name}</a> }
     };
     view! {
@@ -87,6 +92,10 @@ fn welcome() -> impl IntoView {
                 <li>{t("welcome_step_3")}</li>
             </ol>
             <a class="button primary" href="onboarding.html" target="_blank" data-testid="start">{t("welcome_start")}</a>
+            <p class="other-ways">
+                <a href="onboarding.html#/restore" target="_blank" data-testid="go-restore">{t("restore_title")}</a>
+                <a href="onboarding.html#/lost" target="_blank" data-testid="go-lost">{t("lost_title")}</a>
+            </p>
         </Screen>
     }
 }
@@ -101,6 +110,12 @@ fn locked(wallet: Wallet) -> impl IntoView {
 }
 
 fn opened(route: RwSignal<Route>) -> impl IntoView {
+    browser::on_activity(TOUCH_EVERY, || {
+        spawn_local(async {
+            // If it is not heard, the wallet locks itself early, and nothing else happens.
+            drop(worker::ask(&Touch {}).await);
+        })
+    });
     // What was said about one screen's work stays for the overview after it, and goes when the next one opens.
     Effect::new(move || {
         if route.get() != Route::Overview {
@@ -116,5 +131,10 @@ fn opened(route: RwSignal<Route>) -> impl IntoView {
         Route::Close(session) => close::close(&session).into_any(),
         Route::Activity => activity::Activity().into_any(),
         Route::Settings => settings::Settings().into_any(),
+        Route::Passphrase => settings::Passphrase().into_any(),
+        Route::Backup => settings::Backup().into_any(),
+        Route::Silent => settings::Silent().into_any(),
+        Route::Opening => settings::Opening().into_any(),
+        Route::Keys => settings::Keys().into_any(),
     }
 }

@@ -7,7 +7,7 @@ use super::{
     activity::Recent,
     instruments::Instruments,
     sessions::Sessions,
-    waiting::{Approvals, Unanswered},
+    waiting::{Approvals, News, Unanswered},
 };
 use crate::{
     format,
@@ -23,9 +23,11 @@ pub fn Overview() -> impl IntoView {
     view! {
         <Screen title=t("home_title") testid="home">
             <Approvals />
+            <News />
             <Unanswered />
             <Container />
             <Sessions />
+            <NoBackup />
             <Instruments />
             <Recent />
         </Screen>
@@ -58,6 +60,22 @@ fn Container() -> impl IntoView {
                 </Show>
             </div>
         </section>
+    }
+}
+
+/// Cash that would be lost with this device is worth a file.
+#[component]
+fn NoBackup() -> impl IntoView {
+    let is_missing = Wallet::here()
+        .part(|home| home.backed_up_at.is_none() && (home.balance.minor > 0 || !home.sessions.is_empty()));
+    view! {
+        <Show when=move || is_missing.get()>
+            <section class="panel setting" data-testid="no-backup">
+                <h2>{t("no_backup_title")}</h2>
+                <p>{t("no_backup_why")}</p>
+                <a class="button" href=Route::Backup.link() data-testid="go-backup">{t("backup_make")}</a>
+            </section>
+        </Show>
     }
 }
 

@@ -1,12 +1,15 @@
 //! What waits: for the shopper, and for an answer.
 
 use leptos::prelude::*;
-use wallet_messages::{ActivityState, Resend};
+use wallet_messages::{DismissNotice, Notice as What, NoticeView, Retry, WaitingView};
+use web_sys::SubmitEvent;
 
+use super::activity::kind_name;
 use crate::{
-    part::{FaultNote, Notice, Submit},
+    format,
+    part::{FaultNote, Submit},
     task::Task,
-    text::t,
+    text::{t, t_with},
     watched::Wallet,
 };
 
@@ -31,31 +34,77 @@ pub fn Approvals() -> impl IntoView {
     }
 }
 
-/// Messages that were sent and not answered.
+/// Messages that were sent and not answered: none of them has failed.
 #[component]
 pub fn Unanswered() -> impl IntoView {
-    let wallet = Wallet::here();
-    let notice = Notice::here();
-    let task = Task::new();
-    let count =
-        wallet.part(|home| home.activity.iter().filter(|activity| activity.state == ActivityState::Waiting).count());
-    let resend = move |event: web_sys::SubmitEvent| {
-        event.prevent_default();
-        task.run(Resend {}, move |_| {
-            notice.say(t("resend_done"));
-            wallet.refresh();
-        });
-    };
+    let waiting = Wallet::here().part(|home| home.waiting.clone());
     view! {
-        <Show when=move || count.get() != 0>
+        <Show when=move || waiting.with(|waiting| !waiting.is_empty())>
             <section class="panel unanswered" data-testid="unanswered">
                 <h2>{t("unanswered_title")}</h2>
                 <p>{t("unanswered_why")}</p>
-                <form on:submit=resend>
-                    <Submit task label=t("resend") waiting=t("resend_waiting") testid="resend" />
-                </form>
-                <FaultNote fault=task.fault />
+                <ul class="rows">
+                    <For each=move || waiting.get() key=|one| format!("{one:?}") let:one>{unanswered(one)}</For>
+                </ul>
             </section>
         </Show>
+    }
+}
+
+fn unanswered(one: WaitingView) -> impl IntoView {
+    let (wallet, task) = (Wallet::here(), Task::new());
+    let WaitingView { id, kind, since, amount, with, .. } = one;
+    let retry = move |event: SubmitEvent| {
+        event.prevent_default();
+        task.run(Retry { operation: id.clone() }, move |_| wallet.refresh());
+    };
+    view! {
+        <li class="row" data-testid="waiting-operation">
+            <span class="row-what">{kind_name(kind)}" "<bdi class="with">{with}</bdi></span>
+            <span class="row-amount">{amount.as_ref().map(format::money_signed)}</span>
+            <span class="row-more">{t_with("unanswered_since", &[&format::date(since)])}</span>
+            <form class="row-more" on:submit=retry>
+                <Submit task label=t("resend") waiting=t("resend_waiting") testid="resend" />
+                <FaultNote fault=task.fault />
+            </form>
+        </li>
+    }
+}
+
+/// What a shop, a rule or the server did meanwhile; each is said until the shopper has seen it.
+#[component]
+pub fn News() -> impl IntoView {
+    let wallet = Wallet::here();
+    let notices = Memo::new(move |_| {
+        wallet.value.with(|state| state.as_ref().map(|state| state.notices.clone()).unwrap_or_default())
+    });
+    view! {
+        <ul class="news" role="status">
+            <For each=move || notices.get() key=|notice| notice.id.clone() let:notice>{news(notice)}</For>
+        </ul>
+    }
+}
+
+fn news(notice: NoticeView) -> impl IntoView {
+    let (wallet, task) = (Wallet::here(), Task::new());
+    let NoticeView { id, at, what } = notice;
+    let (said, receipt) = match what {
+        What::PaidSilently { payment, origin, amount } => {
+            (t_with("news_paid", &[&format::money(&amount), &origin]), Some(format::receipt_link(&payment)))
+        }
+        What::Opened { amount } => (t_with("news_opened", &[&format::money(&amount)]), None),
+        What::Refunded { merchant, order, amount } => {
+            (t_with("news_refunded", &[&merchant, &format::money(&amount), &order]), None)
+        }
+    };
+    let seen = move |_| task.run(DismissNotice { notice: id.clone() }, move |_| wallet.refresh());
+    view! {
+        <li class="notice" data-testid="news">
+            <p><bdi>{said}</bdi>" "<span class="hint">{format::date(at)}</span></p>
+            <p class="actions">
+                {receipt.map(|link| view! { <a href=link target="_blank">{t("receipt_show")}</a> })}
+                <button type="button" class="link" data-testid="news-seen" on:click=seen>{t("news_seen")}</button>
+            </p>
+        </li>
     }
 }

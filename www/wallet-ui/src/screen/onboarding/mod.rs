@@ -1,11 +1,13 @@
 //! Onboarding: which server, which persona, and a passphrase for its keys.
 
 mod agreements;
+mod lost;
 mod persona;
+mod restore;
 mod server;
 
 use leptos::prelude::*;
-use wallet_messages::{Phase, ServerFacts};
+use wallet_messages::{Autoclosed, Phase, Restored, ServerFacts};
 
 use crate::{
     part::{FaultNote, Frame, Loading, Screen, Unreadable},
@@ -22,6 +24,14 @@ enum Step {
     Persona(ServerFacts),
     /// The persona exists.
     Done(String),
+    /// Which backup file?
+    Restore,
+    /// The wallet of the file is here.
+    Restored(Restored),
+    /// Which persona is to be closed, its device being lost?
+    Lost,
+    /// It is closed.
+    Autoclosed(Autoclosed),
 }
 
 /// The onboarding page.
@@ -29,7 +39,7 @@ enum Step {
 pub fn Onboarding() -> impl IntoView {
     let wallet = Wallet::provide();
     let phase = wallet.phase();
-    let step = RwSignal::new(Step::Server);
+    let step = follow();
     let historic = move || {
         let offered = step.with(|step| matches!(step, Step::Persona(facts) if facts.historic_cipher));
         offered
@@ -40,9 +50,8 @@ pub fn Onboarding() -> impl IntoView {
     // The phase changes while the persona is made: only what is drawn may decide whether it is drawn anew.
     let is_read = Memo::new(move |_| phase.with(Option::is_some));
     // A persona that this page has just made must not turn its own last step into "there is one already".
-    let there_is_one = Memo::new(move |_| {
-        step.with(|step| *step == Step::Server) && phase.get().is_some_and(|phase| phase != Phase::New)
-    });
+    let there_is_one =
+        Memo::new(move |_| step.with(Step::is_first) && phase.get().is_some_and(|phase| phase != Phase::New));
     view! {
         <Frame historic=Signal::derive(historic)>
             <FaultNote fault=wallet.fault />
@@ -55,9 +64,46 @@ pub fn Onboarding() -> impl IntoView {
                 (.., Step::Server) => server::ask(step).into_any(),
                 (.., Step::Persona(facts)) => persona::ask(step, facts).into_any(),
                 (.., Step::Done(persona)) => done(persona).into_any(),
+                (.., Step::Restore) => restore::ask(step).into_any(),
+                (.., Step::Restored(restored)) => restore::done(restored).into_any(),
+                (.., Step::Lost) => lost::ask(step, waiting(wallet)).into_any(),
+                (.., Step::Autoclosed(closed)) => lost::done(&closed).into_any(),
             }}
         </Frame>
     }
+}
+
+impl Step {
+    /// The first step that the page's address names.
+    fn read() -> Self {
+        match window().location().hash().unwrap_or_default().as_str() {
+            "#/restore" => Self::Restore,
+            "#/lost" => Self::Lost,
+            _ => Self::Server,
+        }
+    }
+
+    /// Whether nothing was done on this page yet.
+    fn is_first(&self) -> bool {
+        matches!(self, Self::Server | Self::Restore | Self::Lost)
+    }
+}
+
+/// The step, which begins with the page's address and follows it until something is done.
+fn follow() -> RwSignal<Step> {
+    let step = RwSignal::new(Step::read());
+    let listener = window_event_listener_untyped("hashchange", move |_| {
+        if step.with_untracked(Step::is_first) {
+            step.set(Step::read());
+        }
+    });
+    on_cleanup(move || listener.remove());
+    step
+}
+
+/// An autoclose that was not answered yet.
+fn waiting(wallet: Wallet) -> Option<wallet_messages::AutocloseWaiting> {
+    wallet.value.with_untracked(|state| state.as_ref().and_then(|state| state.autoclose.clone()))
 }
 
 fn already() -> impl IntoView {

@@ -78,11 +78,8 @@ impl Form {
         let requested_id = self.requested.read(check::persona);
         let email = self.email.read(check::email);
         let agreements = self.agreements.read();
-        let passphrase = self.passphrase.read(check::passphrase);
-        let first = self.passphrase.value.get_untracked();
-        let again = self.again.read(|typed| if *typed == first { Ok(()) } else { Err("error_passphrase_again") });
+        let passphrase = check::twice(self.passphrase, self.again);
         let autoclose = self.autoclose.read(check::optional_autoclose);
-        again?;
         Some(Register {
             server: self.server.get_value(),
             requested_id: requested_id?,

@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// Where `server-stub serve` listens if it is not told otherwise.
-const DEFAULT: &str = "http://127.0.0.1:8401";
+pub const DEFAULT: &str = "http://127.0.0.1:8401";
 
 /// Asks for the server's address and looks it up.
 pub fn ask(step: RwSignal<Step>) -> impl IntoView {
@@ -34,6 +34,11 @@ pub fn ask(step: RwSignal<Step>) -> impl IntoView {
                 <Submit task label=t("server_look_up") waiting=t("server_waiting") testid="server-submit" />
                 <FaultNote fault=task.fault />
             </form>
+            <section class="other-ways" aria-labelledby="other-ways-title">
+                <h2 id="other-ways-title">{t("other_ways")}</h2>
+                <a href="#/restore" data-testid="go-restore">{t("restore_title")}</a>
+                <a href="#/lost" data-testid="go-lost">{t("lost_title")}</a>
+            </section>
         </Screen>
     }
 }

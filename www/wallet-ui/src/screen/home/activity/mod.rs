@@ -1,29 +1,33 @@
-//! Activity: what happened, newest first; found again, and added up.
+//! Activity: what happened, newest first; found again, added up, and taken along as a file.
 
 mod row;
+mod search;
 mod spending;
 
 use leptos::prelude::*;
-use wallet_messages::ActivityView;
+use wallet_messages::{Export, ExportFormat, HistoryFilter, HistoryView, ReadHistory};
 
-use self::{row::row, spending::Spending};
+use self::{row::row, search::Search, spending::Spending};
 use crate::{
-    filter::{About, Filter},
-    part::{Choice, Field, Screen, TextField},
+    browser,
+    part::{FaultNote, Loading, Screen},
     route::Route,
+    task::Task,
     text::{counted, t},
-    watched::Wallet,
+    watched::{Wallet, Watched},
 };
+
+pub use self::row::kind as kind_name;
 
 /// How many entries the overview shows.
 const RECENT: usize = 5;
-/// How many entries the screen shows before all are asked for.
-const FIRST: usize = 25;
+/// How many entries the screen shows, and how many more each time that more are asked for.
+const PAGE: u32 = 25;
 
 /// The latest of it, on the overview.
 #[component]
 pub fn Recent() -> impl IntoView {
-    let activity = activity();
+    let activity = Wallet::here().part(|home| home.activity.clone());
     let shown = move || activity.with(|activity| activity.iter().take(RECENT).cloned().collect::<Vec<_>>());
     view! {
         <section aria-labelledby="activity-title">
@@ -46,77 +50,75 @@ pub fn Recent() -> impl IntoView {
 /// The screen: all of it, with search, filters and totals.
 #[component]
 pub fn Activity() -> impl IntoView {
-    let activity = activity();
-    let search = Search::new();
-    let found = Memo::new(move |_| activity.with(|activity| search.pick(activity)));
-    let is_empty = move || activity.with(Vec::is_empty);
+    let (search, most) = (Search::new(), RwSignal::new(PAGE));
+    let filter = move || HistoryFilter { most: most.get(), ..search.filter() };
+    let history = Watched::new(ReadHistory { filter: untrack(filter) });
+    Effect::new(move |before: Option<HistoryFilter>| {
+        let wanted = filter();
+        if before.is_some_and(|before| before != wanted) {
+            history.ask(ReadHistory { filter: wanted.clone() });
+        }
+        wanted
+    });
+    // Nothing has happened yet, rather than nothing being found.
+    let is_empty = Wallet::here().part(|home| home.activity.is_empty());
     view! {
         <Screen title=t("activity_title") testid="activity-screen">
-            <Show when=move || !is_empty() fallback=|| view! {
+            <Show when=move || !is_empty.get() fallback=|| view! {
                 <p class="empty" data-testid="activity-empty">{t("activity_empty")}</p>
             }>
-                <Spending activity />
-                {search.draw()}
-                {list(found)}
+                <Spending />
+                {search.draw(history)}
+                <FaultNote fault=history.fault />
+                {list(history, most)}
+                {exports(search)}
             </Show>
         </Screen>
     }
 }
 
-fn activity() -> Memo<Vec<ActivityView>> {
-    Wallet::here().part(|home| home.activity.clone())
-}
-
-fn list(found: Memo<Vec<ActivityView>>) -> impl IntoView {
-    let all = RwSignal::new(false);
-    let shown = move || {
-        let most = if all.get() { usize::MAX } else { FIRST };
-        found.with(|found| found.iter().take(most).cloned().collect::<Vec<_>>())
-    };
-    let count = move || found.with(Vec::len);
+fn list(history: Watched<ReadHistory>, most: RwSignal<u32>) -> impl IntoView {
+    let part = move |of: fn(&HistoryView) -> usize| history.value.with(|found| found.as_ref().map_or(0, of));
+    let found = move || part(|history| usize::try_from(history.found).unwrap_or(usize::MAX));
+    let entries =
+        move || history.value.with(|found| found.as_ref().map(|found| found.entries.clone()).unwrap_or_default());
     view! {
         <section aria-labelledby="found-title">
-            <div role="status">
-                <h2 id="found-title" data-testid="activity-count">
-                    {move || counted("activity_found_one", "activity_found", count())}
-                </h2>
-            </div>
+            <Show when=move || history.value.with(Option::is_some) fallback=Loading>
+                <div role="status">
+                    <h2 id="found-title" data-testid="activity-count">
+                        {move || counted("activity_found_one", "activity_found", found())}
+                    </h2>
+                </div>
+            </Show>
             <ul class="rows">
-                <For each=shown key=|entry| format!("{entry:?}") let:entry>{row(&entry)}</For>
+                <For each=entries key=|entry| format!("{entry:?}") let:entry>{row(&entry)}</For>
             </ul>
-            <Show when=move || !all.get() && { count() > FIRST }>
-                <button type="button" class="quiet" data-testid="activity-all" on:click=move |_| all.set(true)>
-                    {t("activity_all")}
+            <Show when=move || { found() > part(|history| history.entries.len()) }>
+                <button type="button" data-testid="activity-more" on:click=move |_| most.update(|most| *most += PAGE)>
+                    {t("activity_more")}
                 </button>
             </Show>
         </section>
     }
 }
 
-/// The fields that say what is looked for; what they say holds at once.
-#[derive(Clone, Copy)]
-struct Search {
-    words: Field,
-    about: Field,
-}
-
-impl Search {
-    fn new() -> Self {
-        Self { words: Field::new("activity-search"), about: Field::filled("activity-filter", "everything") }
-    }
-
-    fn pick(self, activity: &[ActivityView]) -> Vec<ActivityView> {
-        let filter = Filter { words: self.words.value.get(), about: self.about.value.with(|value| About::read(value)) };
-        activity.iter().filter(|entry| filter.fits(entry, || row::words(entry))).cloned().collect()
-    }
-
-    fn draw(self) -> impl IntoView {
-        let options: Vec<_> = About::ALL.iter().map(|(_, value, key)| ((*value).to_owned(), t(key))).collect();
-        view! {
-            <search class="pair">
-                <TextField field=self.words label=t("activity_search") kind="search" />
-                <Choice field=self.about label=t("activity_filter") options />
-            </search>
-        }
+/// What was found, as a file.
+fn exports(search: Search) -> impl IntoView {
+    let task = Task::new();
+    let save = move |format| {
+        let filter = untrack(|| search.filter());
+        task.run(Export { format, filter }, |file| browser::save_file(&file.name, &file.mime, &file.text));
+    };
+    view! {
+        <section class="no-print" aria-labelledby="export-title">
+            <h2 id="export-title">{t("export_title")}</h2>
+            <p class="hint">{t("export_why")}</p>
+            <div class="actions">
+                <button type="button" data-testid="export-csv" on:click=move |_| save(ExportFormat::Csv)>{t("export_csv")}</button>
+                <button type="button" data-testid="export-json" on:click=move |_| save(ExportFormat::Json)>{t("export_json")}</button>
+            </div>
+            <FaultNote fault=task.fault />
+        </section>
     }
 }

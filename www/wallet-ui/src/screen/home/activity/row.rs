@@ -15,7 +15,7 @@ pub fn row(entry: &ActivityView) -> impl IntoView + use<> {
         {entry.with.as_ref().map(|with| view! { " "<bdi class="with">{with.clone()}</bdi> })}
     };
     let what = if entry.kind == ActivityKind::Pay {
-        let receipt = format!("receipt.html?payment={}", js_sys::encode_uri_component(&entry.id));
+        let receipt = format::receipt_link(&entry.id);
         view! { <a href=receipt target="_blank" data-testid="receipt-link">{what}</a> }.into_any()
     } else {
         what.into_any()
@@ -31,14 +31,6 @@ pub fn row(entry: &ActivityView) -> impl IntoView + use<> {
             </span>
         </li>
     }
-}
-
-/// What the shopper reads of an entry, for searching.
-pub fn words(entry: &ActivityView) -> String {
-    let amount = entry.amount.as_ref().map(format::money_signed).unwrap_or_default();
-    let ended = how_it_ended(entry).map(|(_, said)| said).unwrap_or_default();
-    let [with, origin] = [&entry.with, &entry.origin].map(|part| part.as_deref().unwrap_or_default());
-    format!("{} {with} {amount} {origin} {} {ended}", kind(entry.kind), format::date(entry.at))
 }
 
 /// The word that stands for a kind or state in messages, for tests and styles.
@@ -64,7 +56,8 @@ fn refused(problem: Option<&str>) -> String {
     problem.map_or_else(|| t("state_refused"), |code| format!("{} {}", t("state_refused"), text::problem(code)))
 }
 
-fn kind(kind: ActivityKind) -> String {
+/// What was done, in a word or two.
+pub fn kind(kind: ActivityKind) -> String {
     match kind {
         ActivityKind::Register => t("activity_register"),
         ActivityKind::Bind => t("activity_bind"),
