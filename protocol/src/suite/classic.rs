@@ -232,13 +232,17 @@ impl RsaOpener {
     pub fn of_pkcs8(der: &[u8]) -> Result<Self, CryptoFault> {
         RsaPrivateKey::from_pkcs8_der(der).map(Self).map_err(|_| CryptoFault)
     }
+
+    /// What an OAEP block holds.
+    pub(super) fn recover(&self, block: &[u8]) -> Result<Vec<u8>, CryptoFault> {
+        self.0.decrypt(Oaep::<Sha256>::new(), block).map_err(|_| CryptoFault)
+    }
 }
 
 #[cfg(any(test, feature = "rsa-opener"))]
 impl super::Opener for RsaOpener {
     fn open(&self, sealed: &[u8], _: &[u8]) -> Result<OpenedSecret, CryptoFault> {
         use rsa::traits::PublicKeyParts as _;
-        let recover = |block: &[u8]| self.0.decrypt(Oaep::<Sha256>::new(), block).map_err(|_| CryptoFault);
-        open_rsa_with(sealed, self.0.size(), recover)
+        open_rsa_with(sealed, self.0.size(), |block| self.recover(block))
     }
 }

@@ -4,6 +4,8 @@
 
 mod classic;
 mod modern;
+#[cfg(test)]
+mod standard;
 
 use std::fmt;
 use std::sync::Arc;

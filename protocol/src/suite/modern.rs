@@ -6,7 +6,7 @@ use ed25519_dalek::pkcs8::{DecodePrivateKey, EncodePrivateKey};
 use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
 use hkdf::Hkdf;
 use hmac::{Hmac, Mac};
-use hpke::aead::AesGcm256;
+use hpke::aead::{AeadCtxR, AeadCtxS, AesGcm256};
 use hpke::kdf::HkdfSha256;
 use hpke::kem::X25519HkdfSha256;
 use hpke::{Deserializable, Kem, OpModeR, OpModeS, Serializable};
@@ -23,6 +23,8 @@ pub struct Modern;
 type ServerPublic = <X25519HkdfSha256 as Kem>::PublicKey;
 type ServerPrivate = <X25519HkdfSha256 as Kem>::PrivateKey;
 type Encapsulated = <X25519HkdfSha256 as Kem>::EncappedKey;
+type Sender = AeadCtxS<AesGcm256, HkdfSha256, X25519HkdfSha256>;
+type Receiver = AeadCtxR<AesGcm256, HkdfSha256, X25519HkdfSha256>;
 
 /// RFC 8410.
 const X25519_OID: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.101.110");
@@ -99,8 +101,7 @@ impl Suite for Modern {
     }
 
     fn verify(&self, key: &PublicKey, purpose: Purpose, pairs: &[u8], signature: &[u8]) -> Result<(), CryptoFault> {
-        let signature = Signature::from_slice(signature).map_err(|_| CryptoFault)?;
-        read_public(key)?.verify_strict(&signed_bytes(purpose, pairs), &signature).map_err(|_| CryptoFault)
+        verify(key, &signed_bytes(purpose, pairs), signature)
     }
 
     fn seal_request(
@@ -108,16 +109,9 @@ impl Suite for Modern {
         server: &PublicKey,
         aad: &[u8],
         contents: &[u8],
-        mut rng: &mut dyn CryptoRng,
+        rng: &mut dyn CryptoRng,
     ) -> Result<(Vec<u8>, SealKey), CryptoFault> {
-        let server = read_server(server)?;
-        let (encapsulated, mut context) = hpke::setup_sender_with_rng::<AesGcm256, HkdfSha256, X25519HkdfSha256>(
-            &OpModeS::Base,
-            &server,
-            REQUEST_INFO,
-            &mut rng,
-        )
-        .map_err(|_| CryptoFault)?;
+        let (encapsulated, mut context) = sender(server, REQUEST_INFO, rng)?;
         let mut sealed = encapsulated.to_bytes().to_vec();
         sealed.extend(context.seal(contents, aad).map_err(|_| CryptoFault)?);
         let mut reply_key = vec![0; KEY_BYTES];
@@ -133,9 +127,7 @@ impl Suite for Modern {
         let mut info = MESSAGE_INFO.to_vec();
         info.extend([input.message as u8, input.version]);
         info.extend(input.index.get().to_be_bytes());
-        let mut key = vec![0; KEY_BYTES];
-        Hkdf::<Sha256>::new(None, secrets.key.expose()).expand(&info, &mut key).map_err(|_| CryptoFault)?;
-        Ok(SealKey(key.into()))
+        derive(secrets.key.expose(), &info)
     }
 
     fn seal(
@@ -182,17 +174,18 @@ impl X25519Opener {
     }
 }
 
+impl X25519Opener {
+    /// The context that opens what was sealed to this key for a purpose.
+    pub(super) fn receiver(&self, encapsulated: &[u8], info: &[u8]) -> Result<Receiver, CryptoFault> {
+        let encapsulated = Encapsulated::from_bytes(encapsulated).map_err(|_| CryptoFault)?;
+        hpke::setup_receiver(&OpModeR::Base, &self.0, &encapsulated, info).map_err(|_| CryptoFault)
+    }
+}
+
 impl Opener for X25519Opener {
     fn open(&self, sealed: &[u8], aad: &[u8]) -> Result<OpenedSecret, CryptoFault> {
         let (encapsulated, sealed) = sealed.split_at_checked(Encapsulated::size()).ok_or(CryptoFault)?;
-        let encapsulated = Encapsulated::from_bytes(encapsulated).map_err(|_| CryptoFault)?;
-        let mut context = hpke::setup_receiver::<AesGcm256, HkdfSha256, X25519HkdfSha256>(
-            &OpModeR::Base,
-            &self.0,
-            &encapsulated,
-            REQUEST_INFO,
-        )
-        .map_err(|_| CryptoFault)?;
+        let mut context = self.receiver(encapsulated, REQUEST_INFO)?;
         let contents = context.open(sealed, aad).map_err(|_| CryptoFault)?;
         let mut reply_key = vec![0; KEY_BYTES];
         context.export(REPLY_INFO, &mut reply_key).map_err(|_| CryptoFault)?;
@@ -228,6 +221,29 @@ fn signed_bytes(purpose: Purpose, pairs: &[u8]) -> Vec<u8> {
         Purpose::Offer => b"CyberCash-2.0 offer\n",
     };
     [prefix, pairs].concat()
+}
+
+/// A context that seals to a server's key for a purpose, and what has to be sent along.
+pub(super) fn sender(
+    server: &PublicKey,
+    info: &[u8],
+    mut rng: &mut dyn CryptoRng,
+) -> Result<(Encapsulated, Sender), CryptoFault> {
+    let server = read_server(server)?;
+    hpke::setup_sender_with_rng(&OpModeS::Base, &server, info, &mut rng).map_err(|_| CryptoFault)
+}
+
+/// Checks an Ed25519 signature, strictly: no other encoding of it, and no key of small order.
+pub(super) fn verify(key: &PublicKey, bytes: &[u8], signature: &[u8]) -> Result<(), CryptoFault> {
+    let signature = Signature::from_slice(signature).map_err(|_| CryptoFault)?;
+    read_public(key)?.verify_strict(bytes, &signature).map_err(|_| CryptoFault)
+}
+
+/// HKDF-SHA-256 without a salt.
+pub(super) fn derive(secret: &[u8], info: &[u8]) -> Result<SealKey, CryptoFault> {
+    let mut key = vec![0; KEY_BYTES];
+    Hkdf::<Sha256>::new(None, secret).expand(info, &mut key).map_err(|_| CryptoFault)?;
+    Ok(SealKey(key.into()))
 }
 
 fn mac(key: &[u8]) -> Hmac<Sha256> {
