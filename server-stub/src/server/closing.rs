@@ -5,7 +5,6 @@ use protocol::message::SoftwareVersion;
 use protocol::message::session::{CloseSession, CloseSessionResponse};
 use protocol::money::{Currency, Money};
 use protocol::outcome::{Problem, ResponseCode};
-use protocol::persona::PersonaId;
 use protocol::template::Numbered;
 use protocol::value::{AnyBytes, SessionId, Text, Value};
 use rand_core::CryptoRng;
@@ -55,7 +54,8 @@ impl Procedure for CloseSession {
         };
         let mut history = Vec::new();
         if self.request_log.is_some_and(|wanted| wanted.0) {
-            for session in file.sessions.iter().filter(|session| closes(self, session)) {
+            let ended = named.iter().filter(|session| session.persona == file.persona.id && !session.is_open());
+            for session in file.sessions.iter().filter(|session| closes(self, session)).chain(ended) {
                 history.extend(store.history(&session.id, MAX_LOG_LINES).await?);
             }
             history.sort_by_key(|transaction| transaction.date);
@@ -74,7 +74,13 @@ impl Procedure for CloseSession {
     ) -> Result<CloseSessionResponse, Refusal> {
         let closed = draft.end_sessions(SessionEnd::Closed, |session| closes(self, session))?;
         if let (Some(id), []) = (&self.session_id, closed.as_slice()) {
-            return Err(why_not(records.named, id, &draft.file.persona.id, desk.now).into());
+            let ours = records.named.filter(|session| session.id == *id && session.persona == draft.file.persona.id);
+            return match ours {
+                Some(session) if self.request_log.is_some_and(|wanted| wanted.0) => {
+                    Ok(told_again(desk.now, &session, &records.history)?)
+                }
+                ours => Err(why_not(ours, desk.now).into()),
+            };
         }
         for session in self.record_note.iter().flat_map(|_| &closed) {
             draft.changes.push(Change::Memo(session.id.number(), memo(self, session)));
@@ -111,9 +117,27 @@ fn closes(body: &CloseSession, session: &Session) -> bool {
     body.session_id.as_ref().is_none_or(|id| session.id == *id)
 }
 
+/// What a session that ended by itself, or was closed before, can still tell: its log, and what returned when it ended.
+/// A client whose payments were in the air by then learns what became of them.
+fn told_again(now: Date, session: &Session, history: &[Transaction]) -> Result<CloseSessionResponse, Refusal> {
+    let refusal = why_not(Some(session.clone()), now).into();
+    // A log that was cut accounts for nothing, and so gives no sum either.
+    let amount = if history.len() < MAX_LOG_LINES { Some(left_over(session, history)?) } else { None };
+    let log = Numbered(log(history, std::slice::from_ref(session)));
+    Ok(CloseSessionResponse { amount, log, ..CloseSession::refused(now, &refusal) })
+}
+
+/// What a session held after all that is in its log.
+fn left_over(session: &Session, history: &[Transaction]) -> Result<Money, Refusal> {
+    let step = |sum: Money, transaction: &Transaction| {
+        let paid = transaction.payer_session == session.id;
+        sum.plus(if paid { transaction.charged.negated() } else { transaction.credited })
+    };
+    Ok(history.iter().try_fold(session.opening, step)?)
+}
+
 /// Why the session named cannot be closed. Somebody else's session is none that this persona knows of.
-fn why_not(named: Option<Session>, id: &SessionId, persona: &PersonaId, now: Date) -> Problem {
-    let ours = named.filter(|session| session.id == *id && session.persona == *persona);
+fn why_not(ours: Option<Session>, now: Date) -> Problem {
     match ours.map(|session| (session.status, session.expires())) {
         None => Problem::SESSION_UNKNOWN,
         Some((SessionStatus::Ended(_, SessionEnd::Expired), _)) => Problem::SESSION_EXPIRED,

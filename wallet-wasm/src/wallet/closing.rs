@@ -84,7 +84,10 @@ pub fn same_as_pending(books: &Books, session: &str) -> Option<String> {
 pub fn ended(desk: &Desk, env: &Env<'_>) -> Vec<String> {
     let now = desk.server_date(env);
     let sessions = desk.books.sessions.iter().map(|held| &held.record);
-    let over = sessions.filter(|session| session.over.is_none() && (session.gone || session.end(now).is_some()));
+    // One that is over, and yet is here, has payments that only its log can settle.
+    let unsettled = |session: &Session| session.over.is_some() && session.use_limit <= LONGEST_LOG;
+    let ended = |session: &Session| session.over.is_none() && (session.gone || session.end(now).is_some());
+    let over = sessions.filter(|session| ended(session) || unsettled(session));
     over.filter(|session| same_as_pending(&desk.books, &session.id).is_none())
         .map(|session| session.id.clone())
         .collect()
@@ -128,7 +131,7 @@ impl Conversation for PendingClosing {
         let session = find(&desk.books.sessions, &held.record.session);
         let amount = match (reply.response_code, reply.amount, session) {
             (ResponseCode::Success, Some(amount), _) => amount,
-            (_, _, Some(session)) => remainder(&desk.books, &session.record),
+            (_, _, Some(session)) if session.record.over.is_none() => remainder(&desk.books, &session.record),
             _ => Money::zero(currency),
         };
         held.record.log_amount(&reply, amount, &mut changes);
