@@ -6,3 +6,4 @@ pub mod gallery;
 pub mod screens;
 pub mod town;
 pub mod widget;
+pub mod world;

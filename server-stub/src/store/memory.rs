@@ -31,7 +31,7 @@ pub struct MemoryStore {
     tables: Mutex<Tables>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Tables {
     personas: Table<PersonaId, Persona>,
     containers: Table<PersonaId, BTreeMap<Currency, Container>>,
@@ -65,6 +65,11 @@ impl MemoryStore {
     /// An empty one.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// A store that holds the same now, and nothing of what comes later: a backup.
+    pub fn copied(&self) -> Self {
+        Self { tables: Mutex::new(self.lock().clone()) }
     }
 
     /// Every report, in order.
@@ -155,7 +160,8 @@ impl Store for MemoryStore {
         let tables = self.lock();
         let expired = tables.expiring.range(..(now, 0)).map(|(_, persona)| persona);
         let clearing = tables.pending.values().filter(|(_, load)| load.clears <= now).map(|(id, _)| id);
-        let due: HashSet<&PersonaId> = expired.chain(clearing).collect();
+        // In one order always, so that a simulated run is the same when it is run again.
+        let due: BTreeSet<&PersonaId> = expired.chain(clearing).collect();
         Ok(due.into_iter().take(limit).cloned().collect())
     }
 

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::ops::RangeBounds;
 
 /// Rows by key.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Table<K, V> {
     rows: BTreeMap<K, V>,
     /// Rows as they were before each change since the last [`Undo::keep`].

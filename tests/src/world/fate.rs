@@ -1,0 +1,198 @@
+//! What goes wrong, when: the weather of a run, and the moments at which a party may die.
+//!
+//! Each durable write, each send and each receive of a party is a moment. Moments are numbered as they come, so that a
+//! run can be repeated with a death at exactly one of them.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::future::pending;
+
+use rand::RngExt as _;
+use rand::rngs::StdRng;
+
+use super::clockwork::{self, Owner, happens, now_millis};
+
+/// How bad it gets; all chances in 1,000.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Weather {
+    /// A letter or its answer is lost.
+    pub lost: u32,
+    /// A letter arrives more than once.
+    pub repeated: u32,
+    /// A bit of a letter or its answer flips.
+    pub altered: u32,
+    /// The longest a letter takes, milliseconds. Letters that take different times overtake each other.
+    pub delay_millis: i64,
+    /// A link is cut when somebody looks for work to do, for up to half a minute.
+    pub cut: u32,
+    /// A party dies at a moment.
+    pub death: u32,
+    /// A write fails, and nothing of it is stored.
+    pub write_fault: u32,
+    /// A write is stored, and yet reported as failed.
+    pub write_doubt: u32,
+    /// A write takes long.
+    pub slow_disk: u32,
+    /// A party's clock jumps when somebody looks for work to do.
+    pub clock_jump: u32,
+}
+
+impl Weather {
+    /// Nothing goes wrong.
+    pub const CALM: Self = Self {
+        lost: 0,
+        repeated: 0,
+        altered: 0,
+        delay_millis: 20,
+        cut: 0,
+        death: 0,
+        write_fault: 0,
+        write_doubt: 0,
+        slow_disk: 0,
+        clock_jump: 0,
+    };
+
+    /// The weather of a seed: each kind of fault is away in one run of three, and up to its worst in the others.
+    pub fn of(rng: &mut StdRng) -> Self {
+        let mut up_to = |worst: u32| if rng.random_range(0..3) == 0 { 0 } else { rng.random_range(0..=worst) };
+        Self {
+            lost: up_to(300),
+            repeated: up_to(500),
+            altered: up_to(50),
+            cut: up_to(60),
+            death: up_to(15),
+            write_fault: up_to(100),
+            write_doubt: up_to(50),
+            slow_disk: up_to(100),
+            clock_jump: up_to(20),
+            delay_millis: i64::from(up_to(5_000)).max(20),
+        }
+    }
+
+    /// The names of the faults that are not away, and this weather without each of them: what a shrinker tries.
+    pub fn without_each(self) -> Vec<(&'static str, Self)> {
+        let calm = Self::CALM;
+        let all = [
+            ("lost", Self { lost: calm.lost, ..self }),
+            ("repeated", Self { repeated: calm.repeated, ..self }),
+            ("altered", Self { altered: calm.altered, ..self }),
+            ("delay", Self { delay_millis: calm.delay_millis, ..self }),
+            ("cut", Self { cut: calm.cut, ..self }),
+            ("death", Self { death: calm.death, ..self }),
+            ("write-fault", Self { write_fault: calm.write_fault, ..self }),
+            ("write-doubt", Self { write_doubt: calm.write_doubt, ..self }),
+            ("slow-disk", Self { slow_disk: calm.slow_disk, ..self }),
+            ("clock-jump", Self { clock_jump: calm.clock_jump, ..self }),
+        ];
+        all.into_iter().filter(|(_, weather)| *weather != self).collect()
+    }
+}
+
+#[derive(Default)]
+struct Fate {
+    weather: Option<Weather>,
+    /// Deaths that are ordered, by number of moment.
+    deaths: BTreeSet<u64>,
+    moments: u64,
+    dead: Vec<Owner>,
+    /// What happened, by name.
+    counts: BTreeMap<&'static str, u64>,
+    /// A running digest of everything that happened, to tell whether two runs were the same.
+    trace: u64,
+    diary: Option<Vec<String>>,
+}
+
+thread_local! {
+    static FATE: RefCell<Fate> = RefCell::default();
+}
+
+/// Begins a run. `deaths` are moments at which the party concerned dies, whatever the weather.
+pub fn begin(weather: Weather, deaths: BTreeSet<u64>, keep_diary: bool) {
+    let diary = keep_diary.then(Vec::new);
+    FATE.set(Fate { weather: Some(weather), deaths, diary, ..Fate::default() });
+}
+
+/// The weather now.
+pub fn weather() -> Weather {
+    FATE.with_borrow(|fate| fate.weather.unwrap_or(Weather::CALM))
+}
+
+/// Nothing goes wrong from now on.
+pub fn calm_down() {
+    FATE.with_borrow_mut(|fate| fate.weather = None);
+}
+
+/// Counts a thing that happened.
+pub fn count(name: &'static str) {
+    FATE.with_borrow_mut(|fate| *fate.counts.entry(name).or_default() += 1);
+}
+
+/// What happened how often.
+pub fn counts() -> BTreeMap<&'static str, u64> {
+    FATE.with_borrow(|fate| fate.counts.clone())
+}
+
+/// How many moments there were.
+pub fn moments() -> u64 {
+    FATE.with_borrow(|fate| fate.moments)
+}
+
+/// A digest of the run so far.
+pub fn trace() -> u64 {
+    FATE.with_borrow(|fate| fate.trace)
+}
+
+/// Notes what happened; the words are only made where a diary is kept.
+pub fn note(party: Owner, what: &'static str, words: impl FnOnce() -> String) {
+    let now = now_millis();
+    FATE.with_borrow_mut(|fate| {
+        let news = what.bytes().fold(u64::from(party.0) ^ now.unsigned_abs(), |sum, byte| {
+            sum.wrapping_mul(0x0100_0000_01b3) ^ u64::from(byte)
+        });
+        fate.trace = fate.trace.rotate_left(5).wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ news;
+        let moments = fate.moments;
+        if let Some(diary) = &mut fate.diary {
+            diary.push(format!("{now} #{moments} party {} {what} {}", party.0, words()));
+        }
+    });
+}
+
+/// The diary, if one was kept.
+pub fn diary() -> Vec<String> {
+    FATE.with_borrow_mut(|fate| fate.diary.take().unwrap_or_default())
+}
+
+/// Those who died since this was last asked.
+pub fn take_dead() -> Vec<Owner> {
+    FATE.with_borrow_mut(|fate| std::mem::take(&mut fate.dead))
+}
+
+/// Whether a fault of this chance happens; counts it if so.
+pub fn strikes(name: &'static str, chance: impl FnOnce(&Weather) -> u32) -> bool {
+    let strikes = happens(chance(&weather()));
+    if strikes {
+        count(name);
+    }
+    strikes
+}
+
+/// A party dies where it stands.
+pub fn die(party: Owner) {
+    note(party, "dies", String::new);
+    count("deaths");
+    clockwork::kill(party);
+    FATE.with_borrow_mut(|fate| fate.dead.push(party));
+}
+
+/// A moment at which `party` may die; then this never returns.
+pub async fn moment(party: Owner, what: &'static str) {
+    let ordered = FATE.with_borrow_mut(|fate| {
+        fate.moments += 1;
+        fate.deaths.contains(&fate.moments)
+    });
+    note(party, what, String::new);
+    if ordered || happens(weather().death) {
+        die(party);
+        pending::<()>().await;
+    }
+}

@@ -1,0 +1,177 @@
+//! The network: letters and their answers, which get lost, late, repeated and damaged.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::pin::Pin;
+use std::rc::Rc;
+
+use protocol::money::Money;
+use rand::RngExt as _;
+use tokio::sync::oneshot;
+
+use super::clockwork::{self, Owner, between, now_millis, sleep, spawn};
+use super::fate::{self, moment, strikes};
+use super::judge::{Lie, inspect};
+
+/// Nobody's: the network's own tasks never die.
+pub const NETWORK: Owner = Owner(u8::MAX);
+/// How long a caller waits for an answer, milliseconds: what a browser's or a till's patience comes to.
+const PATIENCE_MILLIS: i64 = 15_000;
+/// How often one letter arrives at most.
+const MOST_COPIES: usize = 3;
+
+/// What is asked of a party.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Letter {
+    /// A message for the payment server.
+    Message(Vec<u8>),
+    /// `GET` of the server's keys.
+    Keys,
+    /// A click on "Buy": place an order and give back its PR1.
+    Buy(Money),
+    /// A CA1 at the address of an order.
+    Pay {
+        /// The order of the address.
+        order: String,
+        /// The CA1.
+        ca1: Vec<u8>,
+    },
+}
+
+/// An answer, if there is one.
+pub type Answering = Pin<Box<dyn Future<Output = Option<Vec<u8>>>>>;
+type Handler = Rc<dyn Fn(Letter) -> Answering>;
+type Waiting = Rc<RefCell<Option<oneshot::Sender<Vec<u8>>>>>;
+
+/// The network.
+#[derive(Default)]
+pub struct Net {
+    listening: RefCell<BTreeMap<Owner, Handler>>,
+    /// Links that are cut, and until when.
+    cut: RefCell<BTreeMap<(Owner, Owner), i64>>,
+    /// Secrets seen on the way.
+    leaks: RefCell<Vec<Lie>>,
+}
+
+impl Net {
+    /// A party takes letters from now on.
+    pub fn listen(&self, party: Owner, handler: impl Fn(Letter) -> Answering + 'static) {
+        self.listening.borrow_mut().insert(party, Rc::new(handler));
+    }
+
+    /// A party takes no letters any more.
+    pub fn hang_up(&self, party: Owner) {
+        self.listening.borrow_mut().remove(&party);
+    }
+
+    /// Cuts the link between two parties, both ways, for a while.
+    pub fn cut(&self, one: Owner, other: Owner, millis: i64) {
+        fate::count("links cut");
+        self.cut.borrow_mut().insert((one.min(other), one.max(other)), now_millis() + millis);
+    }
+
+    /// Heals all links.
+    pub fn heal(&self) {
+        self.cut.borrow_mut().clear();
+    }
+
+    /// Secrets that travelled in the clear since this was last asked.
+    pub fn take_leaks(&self) -> Vec<Lie> {
+        self.leaks.take()
+    }
+
+    fn is_cut(&self, one: Owner, other: Owner) -> bool {
+        self.cut.borrow().get(&(one.min(other), one.max(other))).is_some_and(|until| *until > now_millis())
+    }
+
+    /// Sends a letter and waits for its answer as long as is usual.
+    pub async fn call(self: &Rc<Self>, from: Owner, to: Owner, letter: Letter) -> Option<Vec<u8>> {
+        moment(from, "sends").await;
+        let (sender, answer) = oneshot::channel();
+        let waiting: Waiting = Rc::new(RefCell::new(Some(sender)));
+        let mut copies = 1;
+        while copies < MOST_COPIES && strikes("letters repeated", |weather| weather.repeated) {
+            copies += 1;
+        }
+        for _ in 0..copies {
+            let (net, letter, waiting) = (Rc::clone(self), letter.clone(), Rc::clone(&waiting));
+            spawn(NETWORK, async move { net.carry(from, to, letter, waiting).await });
+        }
+        // Only the copies hold it now: when all are lost, there is nobody left to answer.
+        drop(waiting);
+        let answer = tokio::select! {
+            biased;
+            answer = answer => answer.ok(),
+            () = sleep(PATIENCE_MILLIS) => None,
+        };
+        if answer.is_none() {
+            // A caller learns of a lost letter by waiting, and what comes later finds nobody.
+            sleep(between(0, 200)).await;
+        }
+        moment(from, "receives").await;
+        answer
+    }
+
+    /// Carries one copy there, and its answer back.
+    async fn carry(self: Rc<Self>, from: Owner, to: Owner, letter: Letter, waiting: Waiting) {
+        sleep(delay()).await;
+        if self.is_cut(from, to) || strikes("letters lost", |weather| weather.lost) {
+            return;
+        }
+        if let Letter::Message(bytes) | Letter::Pay { ca1: bytes, .. } = &letter {
+            self.leaks.borrow_mut().extend(inspect("a letter", bytes).err());
+        }
+        let letter = damaged(letter);
+        let (sender, answer) = oneshot::channel();
+        let Some(handler) = self.listening.borrow().get(&to).cloned() else { return };
+        spawn(to, async move {
+            moment(to, "is asked").await;
+            if let Some(answer) = handler(letter).await {
+                // Whoever dies between the answer and its sending has not sent it.
+                moment(to, "answers").await;
+                let _ = sender.send(answer);
+            }
+        });
+        let Ok(mut answer) = answer.await else { return };
+        self.leaks.borrow_mut().extend(inspect("an answer", &answer).err());
+        sleep(delay()).await;
+        if self.is_cut(from, to) || strikes("answers lost", |weather| weather.lost) {
+            return;
+        }
+        if strikes("answers altered", |weather| weather.altered) {
+            flip_a_bit(&mut answer);
+        }
+        if let Some(waiting) = waiting.borrow_mut().take() {
+            let _ = waiting.send(answer);
+        }
+    }
+}
+
+fn delay() -> i64 {
+    between(1, fate::weather().delay_millis)
+}
+
+fn damaged(letter: Letter) -> Letter {
+    if !strikes("letters altered", |weather| weather.altered) {
+        return letter;
+    }
+    match letter {
+        Letter::Message(mut message) => {
+            flip_a_bit(&mut message);
+            Letter::Message(message)
+        }
+        Letter::Pay { order, mut ca1 } => {
+            flip_a_bit(&mut ca1);
+            Letter::Pay { order, ca1 }
+        }
+        whole @ (Letter::Keys | Letter::Buy(_)) => whole,
+    }
+}
+
+fn flip_a_bit(bytes: &mut [u8]) {
+    if !bytes.is_empty() {
+        let (at, bit) = clockwork::random(|rng| (rng.random_range(0..bytes.len()), rng.random_range(0..8)));
+        bytes[at] ^= 1 << bit;
+    }
+}

@@ -1,0 +1,105 @@
+//! The payment server of the world: the product's procedures over a disk that survives its death.
+
+use std::cell::{Cell, RefCell};
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+use protocol::date::Date;
+use protocol::envelope::Envelope;
+use server_stub::bank::Sandbox;
+use server_stub::keys::ServerKeys;
+use server_stub::server::{Answer, Config, Server};
+use server_stub::store::MemoryStore;
+use server_stub::vault::Vault;
+
+use super::clockwork::{Owner, fork, now_millis, sleep, spawn};
+use super::disk::ServerDisk;
+use super::judge::{Judge, Lie};
+use super::net::{Letter, Net};
+
+/// How often the server looks for sessions whose time is up, milliseconds.
+const SWEEP_MILLIS: i64 = 10_000;
+
+/// What the server is made of, and what outlives its death.
+#[derive(Clone)]
+pub struct Office {
+    /// Who it is.
+    pub party: Owner,
+    /// Where its keys lie.
+    pub keys: PathBuf,
+    /// What is on its disk.
+    pub platter: Arc<MemoryStore>,
+    /// By how much its clock is wrong, milliseconds.
+    pub wrong_millis: Rc<Cell<i64>>,
+    /// How often something was written.
+    pub writes: Arc<AtomicU64>,
+}
+
+impl Office {
+    /// The server, as it starts.
+    fn open(&self) -> Server {
+        let keys =
+            ServerKeys::open(&self.keys, true, &mut fork()).expect("invariant: the keys were made at the beginning");
+        let config = Config { allow_classic: true, ..Config::default() };
+        let disk =
+            ServerDisk { party: self.party, platter: Arc::clone(&self.platter), writes: Arc::clone(&self.writes) };
+        Server::new(Arc::new(disk), keys, Vault::of_key(&[7; 32]), Box::new(Sandbox), config)
+    }
+}
+
+/// A running server: gone when it dies.
+pub struct Machine {
+    server: Server,
+    wrong_millis: Rc<Cell<i64>>,
+    judge: Rc<RefCell<Judge>>,
+    lies: Rc<RefCell<Vec<Lie>>>,
+}
+
+impl Machine {
+    /// Starts the server on its disk.
+    pub fn start(office: &Office, net: &Net, judge: Rc<RefCell<Judge>>, lies: Rc<RefCell<Vec<Lie>>>) {
+        let wrong_millis = Rc::clone(&office.wrong_millis);
+        let machine = Rc::new(Self { server: office.open(), wrong_millis, judge, lies });
+        let listener = Rc::clone(&machine);
+        net.listen(office.party, move |letter| {
+            let machine = Rc::clone(&listener);
+            Box::pin(async move { machine.answer(letter).await })
+        });
+        spawn(office.party, async move { machine.sweep().await });
+    }
+
+    fn now(&self) -> Date {
+        Date::from_millis(now_millis() + self.wrong_millis.get())
+    }
+
+    async fn answer(&self, letter: Letter) -> Option<Vec<u8>> {
+        match letter {
+            Letter::Keys => serde_json::to_vec(&self.server.published()).ok(),
+            Letter::Message(message) => self.handle(&message).await,
+            Letter::Buy(_) | Letter::Pay { .. } => None,
+        }
+    }
+
+    async fn handle(&self, message: &[u8]) -> Option<Vec<u8>> {
+        let mut rng = fork();
+        let Answer::Reply(reply) = self.server.handle(message, self.now(), &mut rng).await else { return None };
+        let heard = self.judge.borrow_mut().hear(message, reply.as_bytes());
+        self.lies.borrow_mut().extend(heard.err());
+        Some(reply.into_bytes())
+    }
+
+    async fn sweep(&self) {
+        loop {
+            sleep(SWEEP_MILLIS).await;
+            // What cannot be swept now is swept later.
+            let _ = self.server.sweep(self.now()).await;
+        }
+    }
+}
+
+/// Whether a message is an `error`, which is not stored and so need not come again.
+pub fn is_error(reply: &[u8]) -> bool {
+    Envelope::parse(reply).is_ok_and(|envelope| envelope.pairs.get("type") == Some("error"))
+}

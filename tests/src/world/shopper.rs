@@ -1,0 +1,338 @@
+//! A shopper of the world: the real wallet over a disk that survives its death, and a hand that presses buttons.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use async_trait::async_trait;
+use protocol::Protocol;
+use protocol::date::Date;
+use protocol::keys::Published;
+use protocol::money::{Currency, Money};
+use protocol::store::MemoryStore;
+use rand_core::CryptoRng;
+use wallet_messages::{BindInstrument, Load, OpenSession, Phase, Register, SessionState, Unload};
+use wallet_wasm::fault::WalletFault;
+use wallet_wasm::record::Page;
+use wallet_wasm::wallet::Wallet;
+use wallet_wasm::world::{PageOutcome, World};
+
+use super::clockwork::{Owner, between, fork, happens, now_millis, one_of, sleep, spawn};
+use super::disk::WalletDisk;
+use super::fate::note;
+use super::net::{Letter, Net};
+use super::till::CURRENCIES;
+use super::{CANARY_ACCOUNT, CANARY_PASSPHRASE, SERVER_URL};
+
+/// The wallet of a shopper.
+pub type Customer = Wallet<WalletDisk, Browser>;
+
+/// What a wallet is made of, and what outlives its death.
+#[derive(Clone)]
+pub struct Seat {
+    /// Who it is.
+    pub party: Owner,
+    /// What it asks to be called.
+    pub name: &'static str,
+    /// What it speaks.
+    pub protocol: Protocol,
+    /// Its server.
+    pub server: Owner,
+    /// Its disk.
+    pub disk: MemoryStore,
+    /// The vault's key while the browser runs.
+    pub key: Rc<RefCell<Option<String>>>,
+    /// By how much its clock is wrong, milliseconds.
+    pub wrong_millis: Rc<Cell<i64>>,
+    /// How many times it was started.
+    pub starts: Rc<Cell<u32>>,
+    /// How many buttons of [`STORY`] were pressed.
+    pub pressed: Rc<Cell<usize>>,
+}
+
+/// The world as a wallet sees it.
+pub struct Browser {
+    seat: Seat,
+    net: Rc<Net>,
+    tills: Vec<Shop>,
+}
+
+/// Where something can be bought.
+pub type Shop = (&'static str, Owner);
+
+impl std::fmt::Debug for Browser {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Browser({})", self.seat.party.0)
+    }
+}
+
+#[async_trait(?Send)]
+impl World for Browser {
+    fn now(&self) -> Date {
+        Date::from_millis(now_millis() + self.seat.wrong_millis.get())
+    }
+
+    fn rng(&self) -> Box<dyn CryptoRng> {
+        Box::new(fork())
+    }
+
+    async fn post(&self, url: &str, message: &str) -> Option<Vec<u8>> {
+        let party = self.seat.party;
+        if url == format!("{SERVER_URL}/cybercash") {
+            return self.net.call(party, self.seat.server, Letter::Message(message.as_bytes().to_vec())).await;
+        }
+        let (origin, till) = self.tills.iter().find(|(origin, _)| url.starts_with(origin))?;
+        let order = url.strip_prefix(origin)?.strip_prefix("/orders/")?.strip_suffix("/pay")?;
+        let letter = Letter::Pay { order: order.to_owned(), ca1: message.as_bytes().to_vec() };
+        self.net.call(party, *till, letter).await
+    }
+
+    async fn get(&self, url: &str) -> Option<Vec<u8>> {
+        if url != format!("{SERVER_URL}/cybercash/keys") {
+            return None;
+        }
+        let keys = self.net.call(self.seat.party, self.seat.server, Letter::Keys).await?;
+        let mut published: Published = serde_json::from_slice(&keys).ok()?;
+        // An old wallet sees nothing newer.
+        published.protocols.retain(|number| number == self.seat.protocol.number());
+        serde_json::to_vec(&published).ok()
+    }
+
+    async fn keep_key(&self, key: Option<&str>) {
+        *self.seat.key.borrow_mut() = key.map(str::to_owned);
+    }
+
+    fn changed(&self) {}
+
+    fn outcome(&self, page: &Page, outcome: &PageOutcome) {
+        note(self.seat.party, "page is told", || format!("{} {outcome:?}", page.id));
+    }
+}
+
+/// Opens a wallet on its disk.
+pub fn open(seat: &Seat, net: &Rc<Net>, tills: &[Shop]) -> Rc<Customer> {
+    seat.starts.set(seat.starts.get() + 1);
+    let browser = Browser { seat: seat.clone(), net: Rc::clone(net), tills: tills.to_vec() };
+    let run = format!("{}-{}", seat.party.0, seat.starts.get());
+    let disk = WalletDisk { party: seat.party, platter: seat.disk.clone() };
+    let key = seat.key.borrow().clone();
+    Rc::new(Wallet::new(disk, browser, &run, key.as_deref()))
+}
+
+/// What a hand does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Button {
+    Load,
+    Unload,
+    Open,
+    Pay,
+    Close,
+    Resume,
+}
+
+impl Button {
+    fn choose() -> Self {
+        match between(0, 99) {
+            0..8 => Self::Load,
+            8..14 => Self::Unload,
+            14..30 => Self::Open,
+            30..82 => Self::Pay,
+            82..90 => Self::Close,
+            _ => Self::Resume,
+        }
+    }
+}
+
+/// Every procedure once: what is pressed in a world that is told step by step.
+const STORY: [Button; 7] =
+    [Button::Load, Button::Open, Button::Pay, Button::Pay, Button::Close, Button::Unload, Button::Resume];
+
+/// What a hand does when it is ready.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Script {
+    /// It presses what the seed decides until the world rests, milliseconds since 1970.
+    Anything(i64),
+    /// It presses every button once.
+    Story,
+}
+
+/// A hand that presses buttons of a wallet until its world ends.
+pub struct Hand {
+    /// The wallet.
+    pub wallet: Rc<Customer>,
+    /// Whose.
+    pub seat: Seat,
+    /// Its way to everybody else.
+    pub net: Rc<Net>,
+    /// Where to buy.
+    pub tills: Vec<Shop>,
+    /// What it does.
+    pub script: Script,
+}
+
+impl Hand {
+    /// Sets the hand to work.
+    pub fn start(self) {
+        spawn(self.seat.party, async move { self.work().await });
+    }
+
+    async fn work(self) {
+        self.get_ready().await;
+        match self.script {
+            Script::Anything(rest_millis) => self.press_anything(rest_millis).await,
+            Script::Story => self.press_everything().await,
+        }
+        loop {
+            self.clear_up().await;
+            sleep(between(2_000, 20_000)).await;
+        }
+    }
+
+    /// Goes on with the story where the last life left it.
+    async fn press_everything(&self) {
+        while let Some(button) = STORY.get(self.seat.pressed.get()) {
+            self.seat.pressed.set(self.seat.pressed.get() + 1);
+            let outcome = self.press(*button).await;
+            note(self.seat.party, "pressed", || format!("{button:?}: {outcome:?}"));
+        }
+    }
+
+    async fn press_anything(&self, rest_millis: i64) {
+        while now_millis() < rest_millis {
+            let button = Button::choose();
+            let outcome = self.press(button).await;
+            note(self.seat.party, "pressed", || format!("{button:?}: {outcome:?}"));
+            // Two buttons at once, now and then: a click in the popup while a payment is on its way.
+            if happens(200) {
+                let _ = tokio::join!(self.press(Button::choose()), self.press(Button::choose()));
+            }
+            sleep(between(50, 4_000)).await;
+        }
+    }
+
+    /// Unlocks, or registers and binds where that is not done.
+    async fn get_ready(&self) {
+        loop {
+            match self.wallet.state().await.map(|state| state.phase) {
+                Ok(Phase::Open) => {
+                    let home = self.wallet.state().await.ok().and_then(|state| state.home);
+                    if home.is_some_and(|home| !home.instruments.is_empty()) {
+                        break;
+                    }
+                    note(self.seat.party, "binds", String::new);
+                    let _ = self.wallet.bind(account()).await;
+                }
+                Ok(Phase::New) => drop(self.wallet.register(application(self.seat.name)).await),
+                Ok(Phase::Locked) => drop(self.wallet.unlock(CANARY_PASSPHRASE).await),
+                Err(_) => {}
+            }
+            sleep(between(500, 5_000)).await;
+        }
+        let _ = self.wallet.resume().await;
+    }
+
+    async fn press(&self, button: Button) -> Result<(), String> {
+        match button {
+            Button::Load => self.load().await,
+            Button::Unload => self.unload().await,
+            Button::Open => self.wallet.open_session(session()).await.map(drop).map_err(|fault| fault.to_string()),
+            Button::Pay => self.pay().await,
+            Button::Close => self.close().await,
+            Button::Resume => self.wallet.resume().await.map(drop).map_err(|fault| fault.to_string()),
+        }
+    }
+
+    async fn instrument(&self) -> Option<String> {
+        Some(self.wallet.state().await.ok()?.home?.instruments.first()?.id.clone())
+    }
+
+    async fn load(&self) -> Result<(), String> {
+        let instrument = self.instrument().await.ok_or("no instrument")?;
+        let input = Load { instrument, amount: cents(between(1, 20_000)) };
+        self.wallet.load(input).await.map(drop).map_err(|fault| fault.to_string())
+    }
+
+    async fn unload(&self) -> Result<(), String> {
+        let instrument = self.instrument().await.ok_or("no instrument")?;
+        let input = Unload { instrument, amount: cents(between(1, 5_000)) };
+        self.wallet.unload(input).await.map(drop).map_err(|fault| fault.to_string())
+    }
+
+    async fn pay(&self) -> Result<(), String> {
+        let (origin, till) = *one_of(&self.tills);
+        let code = one_of(&CURRENCIES);
+        let price = Money::new(Currency::of(code).ok_or("a currency")?, between(1, 3_000));
+        let offer = self.net.call(self.seat.party, till, Letter::Buy(price)).await.ok_or("the till is closed")?;
+        let offer = String::from_utf8(offer).map_err(|_| "not a text")?;
+        let id = format!("click-{}", between(0, i64::MAX));
+        let page = Page { origin: origin.to_owned(), tab: 1, document: None, id, run: String::new() };
+        let request = self.wallet.accept(page, &offer).await.map_err(|fault| fault.to_string())?;
+        if self.script != Script::Story && happens(100) {
+            return self.wallet.refuse(&request).await.map(drop).map_err(|fault| fault.to_string());
+        }
+        let mut paid = self.wallet.approve(&request).await;
+        if paid == Err(WalletFault::NoSessionFits) && self.wallet.open_session(session()).await.is_ok() {
+            paid = self.wallet.approve(&request).await;
+        }
+        // What is not promised is taken back, so that the shop may ask again; what is promised stays so.
+        let _ = self.wallet.refuse(&request).await;
+        paid.map(drop).map_err(|fault| fault.to_string())
+    }
+
+    async fn close(&self) -> Result<(), String> {
+        let home = self.wallet.state().await.map_err(|fault| fault.to_string())?.home.ok_or("locked")?;
+        let open: Vec<_> = home.sessions.iter().filter(|session| session.state == SessionState::Open).collect();
+        if open.is_empty() {
+            return Err("no session".to_owned());
+        }
+        let id = one_of(&open).id.clone();
+        self.wallet.close_session(&id).await.map(drop).map_err(|fault| fault.to_string())
+    }
+
+    /// Finishes what waits and closes what is open.
+    async fn clear_up(&self) {
+        let _ = self.wallet.resume().await;
+        let Ok(Some(home)) = self.wallet.state().await.map(|state| state.home) else { return };
+        for session in home.sessions.iter().filter(|session| session.state != SessionState::Closed) {
+            let _ = self.wallet.close_session(&session.id).await;
+        }
+    }
+}
+
+fn cents(minor: i64) -> String {
+    format!("{}.{:02}", minor / 100, minor % 100)
+}
+
+fn session() -> OpenSession {
+    let minutes = u32::try_from(between(1, 20)).unwrap_or(1);
+    let uses = u16::try_from(between(1, 8)).unwrap_or(1);
+    OpenSession { amount: cents(between(100, 9_000)), minutes, uses, note: String::new() }
+}
+
+/// What a shopper registers with.
+fn application(name: &str) -> Register {
+    Register {
+        server: SERVER_URL.to_owned(),
+        requested_id: name.to_owned(),
+        email: format!("{name}@reality.example"),
+        language: "en-us".to_owned(),
+        currency: "usd".to_owned(),
+        agreements: Vec::new(),
+        passphrase: CANARY_PASSPHRASE.to_owned(),
+        autoclose_passphrase: Some(super::CANARY_AUTOCLOSE.to_owned()),
+    }
+}
+
+fn account() -> BindInstrument {
+    BindInstrument {
+        kind: "dda".to_owned(),
+        number: CANARY_ACCOUNT.to_owned(),
+        expires: None,
+        name: "Brian Brian".to_owned(),
+        address: "100 Elm Street".to_owned(),
+        city: "Nice Place".to_owned(),
+        state: "VA".to_owned(),
+        postal_code: "00000".to_owned(),
+        country: "us".to_owned(),
+        autoclose: Some(super::CANARY_AUTOCLOSE.to_owned()),
+    }
+}
