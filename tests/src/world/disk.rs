@@ -16,7 +16,7 @@ use protocol::persona::PersonaId;
 use protocol::store as client;
 use protocol::value::{Index, SessionId};
 use server_stub::store as ledger;
-use server_stub::store::record::{Attempts, InstrumentId, LogKey, Session, Transaction};
+use server_stub::store::record::{Attempts, Epoch, InstrumentId, LogKey, Session, Transaction};
 
 use super::clockwork::{Owner, between, sleep};
 use super::fate::{moment, strikes};
@@ -174,6 +174,10 @@ impl ledger::Store for ServerDisk {
 
     async fn due(&self, now: Date, limit: usize) -> Result<Vec<PersonaId>, ledger::StoreError> {
         self.platter.due(now, limit).await
+    }
+
+    async fn epoch(&self) -> Result<Option<Epoch>, ledger::StoreError> {
+        self.platter.epoch().await
     }
 
     async fn new_session_id(&self) -> Result<SessionId, ledger::StoreError> {

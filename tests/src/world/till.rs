@@ -164,6 +164,8 @@ impl Till {
             amount,
             note: Note::of("One pair of Rocket Shoes")?,
             reference: None,
+            items: Vec::new(),
+            other_amounts: Vec::new(),
             returns: Returns::default(),
             expires: self.now().plus_secs(ORDER_SECS),
         };

@@ -76,7 +76,13 @@ impl Books {
                 self.batches.retain(|stored| stored.id != batch.id);
                 self.batches.push(batch);
             }
-            Change::PutOpening(_) => {}
+            Change::PutServerKey(key) => {
+                if let Some(persona) = &mut self.persona {
+                    persona.server_key = key;
+                }
+            }
+            // Logs that no step reads again here.
+            Change::PutOpening(_) | Change::PutRefund(_) | Change::PutSettlement(_) => {}
         }
     }
 
