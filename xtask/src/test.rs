@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    os::unix::fs::PermissionsExt as _,
     path::Path,
     time::{Duration, Instant},
 };
@@ -140,7 +141,10 @@ fn built(house: &House) -> Result<()> {
 /// If a test fails.
 pub fn nextest(house: &House, filter: &[&str]) -> Result<Vec<String>> {
     tools::nextest(house)?;
+    tools::postgresql(house)?;
     let scratch = tempfile::tempdir()?;
+    // PostgreSQL refuses to be run by root; whoever runs it then has to get to its folder in here.
+    fs::set_permissions(scratch.path(), fs::Permissions::from_mode(0o711))?;
     let mut command = house.cargo(&["nextest", "run", "--workspace", "--locked", "--no-fail-fast"]);
     command.args(filter).env("TMPDIR", scratch.path());
     if let Some(driver) = house.find("chromedriver") {

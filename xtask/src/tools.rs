@@ -43,6 +43,7 @@ pub fn install_all(house: &House) -> Result<()> {
     nextest(house)?;
     wasm_pack(house)?;
     cargo_deny(house)?;
+    postgresql(house)?;
     say("everything is installed");
     Ok(())
 }
@@ -155,6 +156,22 @@ pub fn cargo_deny(house: &House) -> Result<()> {
     let version = "0.20.2".to_owned();
     let programs = &["cargo-deny"];
     cargo_install(house, &CargoTool { package: "cargo-deny", programs, version, exact: true, locked: true })
+}
+
+/// Debian keeps the programs of each version of PostgreSQL in a folder of their own.
+const POSTGRESQL: &str = "/usr/lib/postgresql";
+
+/// PostgreSQL: tests start a private one, with its data in a temporary folder.
+///
+/// # Errors
+///
+/// If it is missing and cannot be installed.
+pub fn postgresql(house: &House) -> Result<()> {
+    let mut versions = fs::read_dir(POSTGRESQL).into_iter().flatten().flatten();
+    if versions.any(|version| version.path().join("bin/initdb").is_file()) || house.find("initdb").is_some() {
+        return Ok(());
+    }
+    apt_install(house, &["postgresql"])
 }
 
 fn cargo_install(house: &House, tool: &CargoTool) -> Result<()> {

@@ -36,10 +36,21 @@ impl Program {
 
     /// With further arguments.
     pub fn start_with(folder: &Path, arguments: &[&str]) -> Self {
-        let log = folder.with_extension("log");
-        let errors = File::options().create(true).append(true).open(&log).expect("a file");
         let mut command = server_stub("serve");
-        command.args(["--listen", "127.0.0.1:0", "--data-dir"]).arg(folder).args(arguments);
+        command.arg("--data-dir").arg(folder).args(arguments);
+        Self::run(command, folder.with_extension("log"))
+    }
+
+    /// With its books in a database, which others may share, and the keys that they share too.
+    pub fn start_on(database: &str, keys: &Path, log: PathBuf) -> Self {
+        let mut command = server_stub("serve");
+        command.args(["--allow-classic", "--database", database, "--keys-dir"]).arg(keys);
+        Self::run(command, log)
+    }
+
+    fn run(mut command: Command, log: PathBuf) -> Self {
+        let errors = File::options().create(true).append(true).open(&log).expect("a file");
+        command.args(["--listen", "127.0.0.1:0"]);
         let mut child = command.stdout(Stdio::piped()).stderr(errors).spawn().expect("the program starts");
         let out = BufReader::new(child.stdout.take().expect("its output"));
         let mut program = Self { child, url: String::new(), out, log };

@@ -1,5 +1,6 @@
 //! Connections: how they are made and kept, and what an error of the database means for whoever waits.
 
+use std::error::Error as _;
 use std::time::Duration;
 
 use deadpool_postgres::{Hook, HookError, Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod};
@@ -41,21 +42,29 @@ impl From<StoreError> for Failure {
 impl Failure {
     /// What an error of a statement means.
     pub fn of(error: &tokio_postgres::Error) -> Self {
-        // Serialization failures (40001), deadlocks, locks not had in time, and connections that broke before the commit.
-        let again = error.is_closed()
+        // Serialization failures (40001), deadlocks, locks not had in time, and connections that end before the commit.
+        let broken = error.is_closed() || error.source().is_some_and(|source| source.is::<std::io::Error>());
+        let again = broken
             || error.code().is_some_and(|code| {
-                [&SqlState::T_R_SERIALIZATION_FAILURE, &SqlState::T_R_DEADLOCK_DETECTED, &SqlState::LOCK_NOT_AVAILABLE]
-                    .contains(&code)
+                [
+                    &SqlState::T_R_SERIALIZATION_FAILURE,
+                    &SqlState::T_R_DEADLOCK_DETECTED,
+                    &SqlState::LOCK_NOT_AVAILABLE,
+                    &SqlState::ADMIN_SHUTDOWN,
+                    &SqlState::CRASH_SHUTDOWN,
+                ]
+                .contains(&code)
             });
         if again { Self::Again(said(error)) } else { Self::Never(said(error)) }
     }
 
-    /// What an error of the commit itself means.
+    /// What an error of the commit itself means. Only where the database says that it has rolled back do we know.
     pub fn of_commit(error: &tokio_postgres::Error) -> Self {
-        match error.code() {
-            Some(code) if *code != SqlState::T_R_STATEMENT_COMPLETION_UNKNOWN => Self::of(error),
-            _ => Self::Unknown(said(error)),
+        let rolled_back = [SqlState::T_R_SERIALIZATION_FAILURE, SqlState::T_R_DEADLOCK_DETECTED];
+        if error.code().is_some_and(|code| rolled_back.contains(code)) {
+            return Self::Again(said(error));
         }
+        Self::Unknown(said(error))
     }
 
     /// The error, whatever it means.
