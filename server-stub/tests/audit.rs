@@ -8,6 +8,8 @@ use std::process::Command;
 use common::payment::Deal;
 use common::{Kind, World};
 use protocol::Protocol;
+use rand::rngs::StdRng;
+use rand::{RngExt as _, SeedableRng as _};
 use rusqlite::Connection;
 use server_stub::audit::audit;
 use server_stub::store::sqlite::SqliteBooks;
@@ -180,4 +182,88 @@ async fn the_program_says_which_row_it_is() {
         said.contains("journal 1/") && said.contains("session/5/usd: the balance is 12.01; the journal moved 12.00"),
         "{said}"
     );
+}
+
+/// How many people there are, and how often something happens, in each of the runs.
+const PEOPLE: usize = 4;
+const STEPS: usize = 50;
+const RUNS: u64 = 20;
+
+/// Someone, and the session that is open.
+struct Someone {
+    actor: common::Actor,
+    session: Option<common::actor::OpenedSession>,
+}
+
+async fn someone(world: &mut World, n: usize) -> Someone {
+    let mut actor = common::Actor::new(Protocol::V2, "customer", &format!("someone{n}"));
+    actor.transaction += 1_000 * n as u64;
+    let body = actor.registration(world.now);
+    actor.id = world.ask(&mut actor, &body).await.response_id;
+    world.bind(&mut actor, common::actor::ACCOUNT, "dda", "load,unload").await;
+    Someone { actor, session: None }
+}
+
+/// Something that may happen any day; whether it works or is refused is not the question.
+async fn step(world: &mut World, people: &mut [Someone], dice: &mut StdRng, n: usize) {
+    let (one, other) = (dice.random_range(0..PEOPLE), dice.random_range(0..PEOPLE));
+    let amount = format!("usd {}.{:02}", dice.random_range(0..20), dice.random_range(0..100));
+    match dice.random_range(0..10) {
+        0 => drop(world.move_funds(&mut people[one].actor, &amount).await),
+        1 => drop(world.move_funds(&mut people[one].actor, &format!("usd -{}", &amount[4..])).await),
+        2 | 3 => {
+            let (minutes, uses) = (dice.random_range(1..60), dice.random_range(1..6));
+            let body = people[one].actor.opening(world.now, &amount, minutes, uses);
+            let reply = world.ask(&mut people[one].actor, &body).await;
+            if reply.session_id.is_some() {
+                people[one].session = Some(common::actor::OpenedSession::of(reply));
+            }
+        }
+        4 => {
+            let body = people[one].actor.closing(world.now, None, false);
+            world.ask(&mut people[one].actor, &body).await;
+        }
+        5 => {
+            world.pass_secs(dice.random_range(1..1_200));
+            world.server.sweep(world.now).await.expect("a store");
+        }
+        _ => {
+            let payee = people[other].actor.id.clone().expect("an id");
+            let Some(mut payer) = people[one].session.take() else { return };
+            let order = format!("order-{n}");
+            let deal = Deal { payee: &payee, order: &order, price: &amount, amount: &amount };
+            let promise = world.promise(&mut payer, &deal);
+            people[one].session = Some(payer);
+            let Some(sales) = people[other].session.as_mut() else { return };
+            let (_, ca2) = world.collection(sales, &[promise]);
+            world.send(&ca2).await;
+        }
+    }
+}
+
+/// A thousand times, the books of a day are believed.
+async fn believed(kind: Kind, runs: std::ops::Range<u64>) {
+    for run in runs {
+        let mut world = World::new(Protocol::V2, kind);
+        let mut dice = StdRng::seed_from_u64(run);
+        let mut people = Vec::new();
+        for n in 0..PEOPLE {
+            people.push(someone(&mut world, n).await);
+        }
+        for n in 0..STEPS {
+            step(&mut world, &mut people, &mut dice, n).await;
+            let lies = audit(&*world.store).await.expect("a store").lies;
+            assert_eq!(lies, [], "run {run}, step {n}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn true_books_raise_no_alarm_in_memory() {
+    believed(Kind::Memory, 0..RUNS).await;
+}
+
+#[tokio::test]
+async fn true_books_raise_no_alarm_on_the_disk() {
+    believed(Kind::Sqlite, RUNS..RUNS + 4).await;
 }

@@ -111,7 +111,7 @@ impl Bench {
         let mut rng = StdRng::seed_from_u64(7);
         make_folder(folder)?;
         let keys = ServerKeys::open(folder, protocol == Protocol::V1, &mut rng)?;
-        let config = Config { allow_classic: true, ..Config::default() };
+        let config = Config { allow_classic: true, classic_caps: None, ..Config::default() };
         let server = Server::new(store, keys, Vault::of_key(&[7; 32]), Box::new(Sandbox), config);
         let mut clerk = Clerk { protocol, server: &server, transaction: 1 };
         let (payer, _) = clerk.persona("payer", 100_000).await?;

@@ -3,7 +3,7 @@
 use protocol::money::Currency;
 use protocol::persona::PersonaId;
 use protocol::value::{Functions, Value};
-use rusqlite::{CachedStatement, Connection, named_params, params};
+use rusqlite::{CachedStatement, Connection, params};
 
 use super::super::plan::{ContainerStep, Expected, Plan, SessionStep};
 use super::super::record::{
@@ -318,32 +318,28 @@ fn count(db: &Connection, id: &PersonaId, before: Option<Attempts>, attempts: At
 }
 
 /// Changes a session in one statement, whose conditions are the expectations; where it changes nothing, asks why.
+///
+/// A step that does not end the session names no column of its indexes, so that SQLite leaves those alone.
 fn session_step(db: &Connection, id: u64, step: &SessionStep) -> Result<(), CommitError> {
-    let sql = "UPDATE session_130
-               SET current = current + :delta, uses = uses + :uses, ended = :ended, ended_by = :ended_by
-               WHERE id = :id AND ended IS NULL AND current + :delta >= 0 AND uses + :uses <= use_limit
-                 AND (:exact_uses IS NULL OR (uses = :exact_uses AND current = :exact_current))
-                 AND (:uses_below IS NULL OR uses < :uses_below)
-                 AND (:ended IS NULL OR current + :delta = 0)";
     let (exact, below) = match step.expected {
         Expected::Open => (None, None),
         Expected::Exactly(uses, current) => (Some((uses, current)), None),
         Expected::UsesBelow(uses) => (None, Some(uses)),
     };
-    let changed = run(
-        db,
-        sql,
-        named_params! {
-            ":id": signed(id)?,
-            ":delta": step.delta,
-            ":uses": step.uses,
-            ":ended": step.end.map(|(date, _)| date.millis()),
-            ":ended_by": step.end.map(|(_, why)| row::session_end(why)),
-            ":exact_uses": exact.map(|(uses, _)| uses),
-            ":exact_current": exact.map(|(_, current)| current),
-            ":uses_below": below,
-        },
-    )?;
+    let (exact_uses, exact_current) = exact.unzip();
+    let key = signed(id)?;
+    let changed = if let Some((date, why)) = step.end {
+        let sql = "UPDATE session_130 SET current = current + ?2, uses = uses + ?3, ended = ?7, ended_by = ?8
+                   WHERE id = ?1 AND ended IS NULL AND current + ?2 = 0 AND uses + ?3 <= use_limit
+                     AND (?4 IS NULL OR (uses = ?4 AND current = ?5)) AND (?6 IS NULL OR uses < ?6)";
+        let end = (date.millis(), row::session_end(why));
+        run(db, sql, params![key, step.delta, step.uses, exact_uses, exact_current, below, end.0, end.1])?
+    } else {
+        let sql = "UPDATE session_130 SET current = current + ?2, uses = uses + ?3
+                   WHERE id = ?1 AND ended IS NULL AND current + ?2 >= 0 AND uses + ?3 <= use_limit
+                     AND (?4 IS NULL OR (uses = ?4 AND current = ?5)) AND (?6 IS NULL OR uses < ?6)";
+        run(db, sql, params![key, step.delta, step.uses, exact_uses, exact_current, below])?
+    };
     if changed == 0 { Err(why_not(db, id, step)?.into()) } else { Ok(()) }
 }
 

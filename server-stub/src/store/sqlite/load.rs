@@ -6,14 +6,92 @@ use protocol::date::Date;
 use protocol::money::Currency;
 use protocol::persona::PersonaId;
 use protocol::value::{Index, SessionId};
-use rusqlite::{Connection, Params, params};
+use rusqlite::types::FromSql;
+use rusqlite::{CachedStatement, Connection, Params, Row, params};
 
 use super::super::record::{Attempts, Epoch, InstrumentId, LogKey, Session, Transaction};
-use super::super::row::{Columns, column, count, log_key, name_of, persona_id, signed};
+use super::super::row::{Columns, column, count, damaged, log_key, name_of, persona_id, signed};
 use super::super::{
     BookReader, BookRow, ChainHead, Collected, Logged, MAX_SETTINGS, PersonaFile, Setting, StoreError, read,
 };
 use super::CHAIN;
+
+/// A row, and the names of its columns: SQLite would look for each name from the first column on, at every row.
+struct Named<'a> {
+    row: &'a Row<'a>,
+    names: &'a [String],
+}
+
+impl Named<'_> {
+    fn cell<T: FromSql>(&self, name: &str) -> Result<Option<T>, StoreError> {
+        let place = self.names.iter().position(|known| known == name);
+        Ok(self.row.get(place.ok_or_else(|| damaged(name))?)?)
+    }
+}
+
+impl Columns for Named<'_> {
+    fn text(&self, name: &str) -> Result<Option<String>, StoreError> {
+        self.cell(name)
+    }
+
+    fn number(&self, name: &str) -> Result<Option<i64>, StoreError> {
+        self.cell(name)
+    }
+
+    fn bytes(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        self.cell(name)
+    }
+}
+
+/// A prepared query and the names of its columns.
+struct Query<'a> {
+    statement: CachedStatement<'a>,
+    names: Vec<String>,
+}
+
+impl<'a> Query<'a> {
+    fn prepare(db: &'a Connection, sql: &str) -> Result<Self, StoreError> {
+        let statement = db.prepare_cached(sql)?;
+        let names = statement.column_names().into_iter().map(str::to_owned).collect();
+        Ok(Self { statement, names })
+    }
+
+    /// Shows every row that it finds.
+    fn each(
+        &mut self,
+        params: impl Params,
+        mut see: impl FnMut(&dyn Columns) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        let mut rows = self.statement.query(params)?;
+        while let Some(row) = rows.next()? {
+            see(&Named { row, names: &self.names })?;
+        }
+        Ok(())
+    }
+
+    /// The row that it finds, if there is one.
+    fn one<T>(
+        &mut self,
+        params: impl Params,
+        read: impl Fn(&dyn Columns) -> Result<T, StoreError>,
+    ) -> Result<Option<T>, StoreError> {
+        let mut found = None;
+        self.each(params, |row| {
+            found = Some(read(row)?);
+            Ok(())
+        })?;
+        Ok(found)
+    }
+}
+
+/// Shows every row that a query without parameters finds.
+pub(super) fn each(
+    db: &Connection,
+    sql: &str,
+    see: impl FnMut(&dyn Columns) -> Result<(), StoreError>,
+) -> Result<(), StoreError> {
+    Query::prepare(db, sql)?.each([], see)
+}
 
 /// Every row that a query finds.
 pub(super) fn all<T>(
@@ -22,12 +100,11 @@ pub(super) fn all<T>(
     params: impl Params,
     read: impl Fn(&dyn Columns) -> Result<T, StoreError>,
 ) -> Result<Vec<T>, StoreError> {
-    let mut statement = db.prepare_cached(sql)?;
-    let mut rows = statement.query(params)?;
     let mut found = Vec::new();
-    while let Some(row) = rows.next()? {
+    Query::prepare(db, sql)?.each(params, |row| {
         found.push(read(row)?);
-    }
+        Ok(())
+    })?;
     Ok(found)
 }
 
@@ -38,7 +115,7 @@ fn one<T>(
     params: impl Params,
     read: impl Fn(&dyn Columns) -> Result<T, StoreError>,
 ) -> Result<Option<T>, StoreError> {
-    Ok(all(db, sql, params, read)?.pop())
+    Query::prepare(db, sql)?.one(params, read)
 }
 
 /// A persona with all that is its own. Where there is none, everything is looked for all the same: how long it takes tells
@@ -78,10 +155,11 @@ pub fn logged(db: &Connection, key: &LogKey) -> Result<Option<Logged>, StoreErro
 /// Those of these sessions that exist.
 pub fn sessions(db: &Connection, ids: &[SessionId]) -> Result<HashMap<u64, Session>, StoreError> {
     let mut found = HashMap::with_capacity(ids.len());
+    let mut query = Query::prepare(db, "SELECT * FROM session_130 WHERE id = ?1")?;
     for number in ids.iter().map(SessionId::number) {
         // A number that SQLite cannot hold is one that was never given.
         let Ok(key) = signed(number) else { continue };
-        if let Some(session) = one(db, "SELECT * FROM session_130 WHERE id = ?1", [key], read::session)? {
+        if let Some(session) = query.one([key], read::session)? {
             found.insert(number, session);
         }
     }
@@ -92,9 +170,10 @@ pub fn sessions(db: &Connection, ids: &[SessionId]) -> Result<HashMap<u64, Sessi
 pub fn collected(db: &Connection, keys: &[(SessionId, Index)]) -> Result<Collected, StoreError> {
     let sql = "SELECT * FROM transaction_130n WHERE payer_session = ?1 AND payer_index = ?2";
     let mut found = HashMap::new();
+    let mut query = Query::prepare(db, sql)?;
     for (session, index) in keys {
         let Ok(key) = signed(session.number()) else { continue };
-        if let Some(transaction) = one(db, sql, params![key, index.get()], read::transaction)? {
+        if let Some(transaction) = query.one(params![key, index.get()], read::transaction)? {
             found.insert((session.number(), index.get()), transaction);
         }
     }
@@ -187,12 +266,10 @@ fn show(
     see: &mut BookReader<'_>,
     read: impl Fn(&dyn Columns) -> Result<BookRow, StoreError>,
 ) -> Result<(), StoreError> {
-    let mut statement = db.prepare(sql)?;
-    let mut rows = statement.query([])?;
-    while let Some(row) = rows.next()? {
+    each(db, sql, |row| {
         see(read(row).unwrap_or_else(|StoreError(why)| BookRow::Unreadable { row: name_of(table, key, row), why }));
-    }
-    Ok(())
+        Ok(())
+    })
 }
 
 fn head(row: &dyn Columns) -> Result<ChainHead, StoreError> {

@@ -4,7 +4,7 @@ use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 
 use super::super::chain::{ChainHead, EntryText};
 use super::super::{StoreError, read, row};
-use super::CHAIN;
+use super::{CHAIN, load};
 
 /// One step to the next version.
 type Step = fn(&Transaction<'_>) -> Result<(), StoreError>;
@@ -39,15 +39,14 @@ pub fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
 
 /// Fills in the hashes of a journal that had none.
 fn chain(db: &Transaction<'_>) -> Result<(), StoreError> {
-    let mut rows = db.prepare("SELECT * FROM journal ORDER BY id")?;
     let mut hashed = db.prepare("UPDATE journal SET hash = ?2 WHERE id = ?1")?;
-    let (mut rows, mut head) = (rows.query([])?, ChainHead::empty(CHAIN));
-    while let Some(row) = rows.next()? {
+    let mut head = ChainHead::empty(CHAIN);
+    load::each(db, "SELECT * FROM journal ORDER BY id", |row| {
         head = head.next(&EntryText::of(&read::entry(row)?));
-        let id: i64 = row.get("id")?;
+        let id: i64 = row::column(row, "id")?;
         hashed.execute(params![id, head.hash])?;
-    }
-    Ok(())
+        Ok(())
+    })
 }
 
 #[cfg(test)]
