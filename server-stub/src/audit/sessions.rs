@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::hash::{BuildHasher, RandomState};
 
+use protocol::date::Date;
 use protocol::persona::PersonaId;
-use protocol::value::{Index, SessionId};
+use protocol::value::{Index, SessionId, Value as _};
 
 use super::payments::{Fingerprints, payment_of};
 use super::{Lie, journal_row, tell};
@@ -18,8 +19,10 @@ struct Story {
     earned: i128,
     spent: i128,
     returned: i128,
-    /// The last date on which money moved, milliseconds.
-    last: i64,
+    /// When what was left returned, and in which chain of the journal.
+    end: Option<(u32, Date)>,
+    /// Money moved after that. The order of a chain says so, not its dates: clocks step back.
+    moved_after_end: bool,
     /// Payments from it, and collections into it that brought something.
     made: u32,
     /// What the journal moved for payments from it, less what the payments say: zero where they fit.
@@ -53,7 +56,7 @@ impl Sessions {
     pub fn entry(&mut self, head: &ChainHead, entry: &Entry, lies: &mut Vec<Lie>) {
         for (account, gives) in [(&entry.debit, true), (&entry.credit, false)] {
             let Account::Session(number, _) = account else { continue };
-            if !self.of(*number).add(entry, gives) {
+            if !self.of(*number).add(head.chain, entry, gives) {
                 tell(lies, journal_row(head), format!("this does not happen to a session (session_130 {number})"));
             }
         }
@@ -119,14 +122,17 @@ impl Sessions {
 
 impl Story {
     /// Takes note of an entry; says whether it is one that sessions have.
-    fn add(&mut self, entry: &Entry, gives: bool) -> bool {
+    fn add(&mut self, chain: u32, entry: &Entry, gives: bool) -> bool {
         let amount = i128::from(entry.amount.minor);
-        self.last = self.last.max(entry.date.millis());
+        self.moved_after_end |= self.end.is_some_and(|(ended_in, _)| ended_in == chain);
         match (entry.reason, gives) {
             (Reason::Open, false) => self.opened += amount,
             (Reason::Payment, false) => self.earned += amount,
             (Reason::Payment | Reason::Refund, true) => self.spent += amount,
-            (Reason::Return, true) => self.returned += amount,
+            (Reason::Return, true) => {
+                self.returned += amount;
+                self.end = Some((chain, entry.date));
+            }
             _ => return false,
         }
         true
@@ -165,7 +171,10 @@ fn check_end(session: &Session, story: &Story, row: &str, lies: &mut Vec<Lie>) {
             if session.current.minor != 0 {
                 tell(lies, row, format!("it has ended with {} in it", session.current));
             }
-            if story.last > date.millis() {
+            if story.end.is_none_or(|(_, returned)| returned != date) {
+                tell(lies, row, format!("the journal returned nothing from it when it ended, {}", date.text()));
+            }
+            if story.moved_after_end {
                 tell(lies, row, "money moved after it had ended".to_owned());
             }
             if why == SessionEnd::UsedUp && session.uses_left() > 0 {
