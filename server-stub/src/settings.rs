@@ -114,7 +114,7 @@ pub struct ShutdownSettings {
 }
 
 /// Where to write about weaknesses if the operator says nothing (RFC 2142 names the mailbox).
-const SECURITY_CONTACT: &str = "mailto:security@localhost";
+pub const SECURITY_CONTACT: &str = "mailto:security@localhost";
 /// RSA keys that the classic suite can read.
 const CLASSIC_BITS: std::ops::RangeInclusive<u32> = 768..=4_096;
 /// Amounts that stay far away from the largest that the protocol can write, in any currency.

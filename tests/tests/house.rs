@@ -83,6 +83,31 @@ fn no_file_names_a_package_registry() {
 }
 
 #[test]
+fn the_threat_model_names_tests_that_exist() {
+    let model = fs::read_to_string(root().join("docs/threat-model.md")).expect("the threat model");
+    let (_, threats) = model.split_once("## Threats").expect("a section of threats");
+    let (threats, _) = threats.split_once("## Not defended").expect("what is not defended");
+    let threats: Vec<[&str; 3]> = threats.lines().filter_map(threat).collect();
+    assert!(threats.len() > 20, "each threat is a row of three: {}", threats.len());
+    let sources: String = rust_files().iter().filter_map(|file| fs::read_to_string(root().join(file)).ok()).collect();
+    for [threat, defence, proof] in threats {
+        assert!(!defence.is_empty(), "{threat}: no defence");
+        let tests: Vec<&str> = proof.split('`').skip(1).step_by(2).collect();
+        assert!(!tests.is_empty(), "{threat}: no test");
+        for test in tests {
+            assert!(sources.contains(&format!("fn {test}(")), "{threat}: there is no test {test}");
+        }
+    }
+}
+
+/// The cells of a row of the threat model that is neither a head nor the line under it.
+fn threat(line: &str) -> Option<[&str; 3]> {
+    let cells = line.strip_prefix('|')?.strip_suffix('|')?.split('|').map(str::trim);
+    let cells: [&str; 3] = cells.collect::<Vec<_>>().try_into().ok()?;
+    (cells[0] != "threat" && !cells[0].starts_with("---")).then_some(cells)
+}
+
+#[test]
 fn built_wasm_asks_for_nothing_but_its_own_bindings() {
     let target = root().join(env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into()));
     let built: Vec<PathBuf> = ["extension/wallet-wasm", "extension/wallet-ui", "widget"]

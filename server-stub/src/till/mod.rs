@@ -64,9 +64,10 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio::time::sleep;
 
 use crate::cli::Ending;
+use crate::http::security_txt;
 use crate::log;
 use crate::serve::until_asked;
-use crate::settings::LogSettings;
+use crate::settings::{LogSettings, SECURITY_CONTACT};
 use api::access::{REMEMBERED_SECS, Scope};
 use collector::{Collector, Incoming};
 use dashboard::Door;
@@ -137,6 +138,9 @@ pub struct Args {
     #[arg(long, value_name = "MINUTES", value_parser = clap::value_parser!(u32).range(1..=i64::from(MAX_ORDER_MINUTES)),
           default_value_t = 60)]
     pub order_minutes: u32,
+    /// Whom `/.well-known/security.txt` tells to write to about a weakness: a mailto:, https: or tel: address.
+    #[arg(long, value_name = "ADDRESS", default_value = SECURITY_CONTACT)]
+    pub security_contact: String,
     /// Print a new first API key, with all scopes; the old first one is refused from then on.
     #[arg(long)]
     pub new_api_key: bool,
@@ -324,7 +328,8 @@ pub async fn run(args: Args) -> Ending {
     let address = listener.local_addr()?;
     let (till, api_key) = Till::start(&args, address).await?;
     announce(address, api_key.as_deref())?;
-    axum::serve(listener, routes::all(till)).with_graceful_shutdown(until_asked()?).await?;
+    let routes = routes::all(till).merge(security_txt::router(&args.security_contact));
+    axum::serve(listener, routes).with_graceful_shutdown(until_asked()?).await?;
     Ok(ExitCode::SUCCESS)
 }
 
