@@ -4,6 +4,7 @@ use wasm_bindgen::prelude::*;
 
 use crate::browser::{Browser, Host};
 use crate::store::IndexedDb;
+use crate::store::migration::migrate;
 use crate::wallet::{Wallet as Inner, dispatch};
 
 /// The name of the database.
@@ -23,6 +24,7 @@ impl Wallet {
     /// The database cannot be opened.
     pub async fn open(host: Host, run: String, key: Option<String>) -> Result<Wallet, JsError> {
         let store = IndexedDb::open(DATABASE).await?;
+        migrate(&store).await?;
         Ok(Self { inner: Inner::new(store, Browser::new(host), &run, key.as_deref()) })
     }
 

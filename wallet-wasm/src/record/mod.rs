@@ -64,6 +64,7 @@ pub const TABLES: &[&str] = &[
     <recovery::PendingAutoclose as Stored>::TABLE,
     <recovery::StatementEntry as Stored>::TABLE,
     <crate::vault::VaultRecord as Stored>::TABLE,
+    <crate::store::migration::Schema as Stored>::TABLE,
 ];
 
 /// A record that a store keeps.

@@ -29,9 +29,8 @@ pub struct Session {
     pub confirmed: Money,
     /// What the server last said is left of the uses. It only ever shrinks.
     pub uses_confirmed: u32,
-    /// When the server said it, by its clock; nothing: when it opened the session.
-    #[serde(default)]
-    pub confirmed_at: Option<Date>,
+    /// When the server said it, by its clock.
+    pub confirmed_at: Date,
     /// When it ends by the last receipt's `seconds-left`, by the server's clock.
     #[serde(default)]
     pub ends_told: Option<Date>,

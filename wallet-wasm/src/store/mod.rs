@@ -2,6 +2,7 @@
 
 #[cfg(target_arch = "wasm32")]
 mod indexed_db;
+pub mod migration;
 
 #[cfg(target_arch = "wasm32")]
 pub use indexed_db::IndexedDb;

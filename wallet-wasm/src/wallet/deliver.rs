@@ -212,7 +212,7 @@ impl<S: Store, W: World> Wallet<S, W> {
         let ends = books.sessions.iter().filter(|held| held.record.over.is_none()).map(|held| held.record.ends_at());
         let minutes = |end: Date, now: Date| (end.millis() - now.millis()).max(0) / 60_000 + 1;
         let next = ends.map(|end| minutes(end, now)).min().map(|minutes| u32::try_from(minutes).unwrap_or(u32::MAX));
-        let resend = books.waits().then_some(RESEND_MINUTES);
+        let resend = (books.waits() || books.settings().recovering).then_some(RESEND_MINUTES);
         let lock = self.locks_at().map(|at| minutes(Date::from_millis(at), our_now));
         let lock = lock.map(|minutes| u32::try_from(minutes).unwrap_or(u32::MAX));
         Ok([resend, next, lock].into_iter().flatten().min())

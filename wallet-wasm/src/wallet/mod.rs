@@ -56,6 +56,7 @@ use books::{Books, one};
 use locking::Opened;
 use logs::Logs;
 use opening::Limits;
+pub use pages::Taken;
 use step::{Begun, Desk, Env, typed_amount};
 
 /// How often a step is computed anew because somebody was faster.

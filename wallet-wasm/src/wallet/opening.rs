@@ -137,7 +137,7 @@ fn session(pending: &PendingOpening, desk: &Desk, reply: &OpenSessionResponse, e
         opened,
         confirmed: opened,
         uses_confirmed: use_limit,
-        confirmed_at: None,
+        confirmed_at: reply.server_date,
         ends_told: None,
         next_index: 1,
         free: Vec::new(),

@@ -363,7 +363,7 @@ fn after(
     let reckoned = session.uses_confirmed.saturating_sub(u32::from(paid.is_some()));
     let told = receipt.uses_left.and_then(|count| u32::try_from(count.0).ok());
     session.uses_confirmed = told.map_or(reckoned, |told| told.min(session.uses_confirmed));
-    session.confirmed_at = Some(server_now);
+    session.confirmed_at = server_now;
     let told = receipt.seconds_left.and_then(|count| i64::try_from(count.0).ok());
     if let Some(told) = told.map(|seconds| server_now.plus_secs(seconds)) {
         // It only ever shrinks: an old receipt read late cannot prolong it.

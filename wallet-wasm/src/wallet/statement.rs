@@ -2,7 +2,7 @@
 //!
 //! A statement changes nothing at the server, so that its request needs no pending record: lost, it is asked again.
 //!
-//! A restored wallet is *recovering* until three things are done, in this order, and goes on with them whenever it resumes:
+//! A restored wallet is *recovering* until two things are done, in this order, and goes on with them whenever it resumes:
 //! all sessions are closed (CS1 for all: their keys are on the lost device), and a statement tells balances and history.
 
 use protocol::date::Date;
@@ -22,6 +22,7 @@ use super::step::{Begun, Desk, Env, is_historic, refusal, software, transaction}
 use super::view::money_view;
 use super::{Wallet, backup};
 use crate::fault::WalletFault;
+use crate::record::log::ClosingLog;
 use crate::record::pending::PendingClosing;
 use crate::record::recovery::{OfPayment, StatementEntry};
 use crate::record::settings::{Notice, Noticed, Settings};
@@ -145,14 +146,16 @@ impl<S: Store, W: World> Wallet<S, W> {
             return Ok(None);
         }
         self.refresh_keys().await?;
+        // Once: sessions that the shopper opens from then on are not to be closed.
+        let closed = self.closed_all().await?;
         let close = |desk: &Desk, env: &mut Env<'_>| match closing::same_as_pending(&desk.books, closing::ALL) {
             Some(pending) => Ok(Begun::again(pending)),
             None => closing::close_all(desk, env),
         };
-        self.converse::<PendingClosing>(close).await?;
-        let logs = super::logs::Logs::load(&self.store).await?;
-        let of_all = logs.closings.iter().filter(|held| held.record.session == closing::ALL);
-        let returned = of_all.map(|held| held.record.amount).next_back();
+        if closed.is_none() {
+            self.converse::<PendingClosing>(close).await?;
+        }
+        let returned = self.closed_all().await?;
         if !is_historic(desk.books.persona()?.protocol) {
             self.refresh().await?;
         }
@@ -163,6 +166,14 @@ impl<S: Store, W: World> Wallet<S, W> {
         })
         .await?;
         Ok(returned)
+    }
+
+    /// What returned when all sessions were closed, if they were.
+    async fn closed_all(&self) -> Result<Option<Money>, WalletFault> {
+        let closings: Vec<Held<ClosingLog>> = all(&self.store).await?;
+        let of_all =
+            |held: &&Held<ClosingLog>| held.record.session == closing::ALL && held.record.answer.problem.is_none();
+        Ok(closings.iter().find(of_all).map(|held| held.record.amount))
     }
 }
 
@@ -230,7 +241,7 @@ fn confirm(held: &Held<Session>, told: &[SessionLine], as_of: Date, changes: &mu
             after.confirmed.minor = line.current.minor.min(session.confirmed.minor);
             let used = u32::try_from(line.uses.0).unwrap_or(u32::MAX);
             after.uses_confirmed = session.use_limit.saturating_sub(used).min(session.uses_confirmed);
-            after.confirmed_at = Some(as_of);
+            after.confirmed_at = as_of;
             after
         }
     };

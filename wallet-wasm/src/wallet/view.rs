@@ -58,7 +58,7 @@ pub fn session_view(session: &Session, books: &Books, now: Date) -> SessionView 
         ends_at: ours(session.ends_told.map_or(session.ends_at(), |told| told.min(session.ends_at()))),
         state,
         gauges: gauges(session, books, now),
-        confirmed_at: ours(session.confirmed_at.unwrap_or(session.opened_at)),
+        confirmed_at: ours(session.confirmed_at),
     }
 }
 
