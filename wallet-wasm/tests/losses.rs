@@ -371,3 +371,59 @@ fn no_secret_is_stored_in_the_clear() {
         }
     });
 }
+
+#[test]
+fn the_rarer_messages_may_be_lost_as_often() {
+    support::modern(async |protocol| {
+        for loss in LOSSES {
+            for times in [1, 2, 3, 10] {
+                let (sim, store) = (Sim::new(protocol), MemoryStore::new());
+                let lose = || sim.weather(&vec![loss.clone(); times]);
+                let wallet = open(&store, &sim);
+                wallet.register(registration()).await.expect("a registration");
+                sim.earth.borrow_mut().bank.challenges = true;
+                let Ok(Bound::Challenge { challenge, .. }) = wallet.bind(account()).await else { panic!("a question") };
+                lose();
+                let answers = AnswerChallenge { challenge, answers: vec!["Smith".to_owned()] };
+                wallet.answer_challenge(answers).await.expect_err("no answer");
+                for _ in 0..times {
+                    wallet.resume().await.expect("an open wallet");
+                }
+                let instrument = home(&wallet).await.instruments[0].id.clone();
+                wallet.load(load(&instrument, "100.00")).await.expect("a load");
+                lose();
+                let unload = wallet_messages::Unload { instrument, amount: "40.00".to_owned() };
+                assert_eq!(wallet.unload(unload).await, Err(waits()));
+                // By name this time.
+                let name = home(&wallet).await.waiting[0].id.clone();
+                for round in 1..=times {
+                    assert_eq!(wallet.retry(&name).await.is_ok(), round == times, "{round} of {times}");
+                }
+                lose();
+                // A statement changes nothing: lost, it is asked for anew.
+                while !sim.earth.borrow().weather.is_empty() {
+                    let _ = wallet.refresh().await;
+                }
+                wallet.refresh().await.expect("a statement");
+                sim.assert_in_step(&wallet).await;
+                closing_from_elsewhere(&sim, &loss, times).await;
+            }
+        }
+    });
+}
+
+/// AC1 is lost, and asked again by the same passphrase.
+async fn closing_from_elsewhere(sim: &Sim, loss: &Weather, times: usize) {
+    let wanted = || wallet_messages::Autoclose {
+        server: support::SERVER.to_owned(),
+        persona: "brianb-40".to_owned(),
+        passphrase: "badnews".to_owned(),
+    };
+    let other = open(&MemoryStore::new(), &sim.elsewhere());
+    sim.weather(&[vec![Fair], vec![loss.clone(); times]].concat());
+    for _ in 0..times {
+        assert_eq!(other.autoclose(wanted()).await, Err(waits()));
+    }
+    assert_eq!(other.autoclose(wanted()).await.expect("an end").amount, Some(usd(6000)));
+    assert_eq!((sim.effects("autoclose-persona"), sim.earth.borrow().bank.sent_home.minor), (1, 6000));
+}

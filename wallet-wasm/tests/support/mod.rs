@@ -288,6 +288,12 @@ pub async fn home<S: Store>(wallet: &SimWallet<S>) -> Home {
     wallet.state().await.expect("a state").home.expect("an open wallet")
 }
 
+/// For what does not depend on the suite: the newer alone, whose keys cost nothing.
+pub fn modern(test: impl AsyncFn(Protocol)) {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    runtime.block_on(test(Protocol::V2));
+}
+
 pub fn both(test: impl AsyncFn(Protocol)) {
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
     for protocol in Protocol::ALL {
