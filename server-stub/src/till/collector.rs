@@ -3,7 +3,7 @@
 //! One task examines and assembles, so that no two payments of one order ever run. Each CA2 then is a flight of its own:
 //! sent, and sent again, until its CA3 is booked. While all flights are in the air, CA1s gather for the next.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -57,6 +57,8 @@ pub struct Collector {
     queue: mpsc::Sender<Incoming>,
     /// Held from loading records to committing what was made of them.
     books: AsyncMutex<()>,
+    /// CA2s that are under way.
+    flying: Mutex<HashSet<BatchId>>,
 }
 
 impl Collector {
@@ -64,7 +66,8 @@ impl Collector {
     pub fn new(desk: Arc<Desk>, persona: Persona, sessions: Arc<Sessions>) -> (Arc<Self>, mpsc::Receiver<Incoming>) {
         let (queue, receiver) = mpsc::channel(QUEUE);
         let waiting = Mutex::default();
-        let collector = Self { desk, persona, sessions, waiting, queue, books: AsyncMutex::default() };
+        let collector =
+            Self { desk, persona, sessions, waiting, queue, books: AsyncMutex::default(), flying: Mutex::default() };
         (Arc::new(collector), receiver)
     }
 
@@ -114,7 +117,7 @@ impl Collector {
 
     /// Goes on with what was under way, then collects what comes; never ends.
     pub async fn run(self: Arc<Self>, mut queue: mpsc::Receiver<Incoming>) {
-        self.resume().await;
+        self.clone().resume().await;
         let flights = Arc::new(Semaphore::new(FLIGHTS));
         let mut last = None;
         while let Some(first) = queue.recv().await {
@@ -126,7 +129,7 @@ impl Collector {
     }
 
     /// Sends the CA2s again that have no CA3, the same bytes.
-    async fn resume(self: &Arc<Self>) {
+    async fn resume(self: Arc<Self>) {
         let mut patience = Patience::default();
         let unanswered = loop {
             match self.desk.store.unanswered().await {
@@ -136,9 +139,19 @@ impl Collector {
             patience.wait().await;
         };
         for batch in unanswered {
-            tracing::info!("sending a collection of {} again", batch.payments);
-            tokio::spawn(self.clone().fly(batch, None));
+            self.launch(batch, None);
         }
+    }
+
+    /// Lets a CA2 fly that does not fly yet.
+    fn launch(self: &Arc<Self>, batch: Batch, permit: Option<OwnedSemaphorePermit>) {
+        if self.flying().insert(batch.id.clone()) {
+            tokio::spawn(self.clone().fly(batch, permit));
+        }
+    }
+
+    fn flying(&self) -> std::sync::MutexGuard<'_, HashSet<BatchId>> {
+        self.flying.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Turns what was gathered into one flight; what does not fit into it queues again.
@@ -147,7 +160,7 @@ impl Collector {
         match self.assemble(gathered).await {
             Ok(Some(batch)) => {
                 self.sessions.look();
-                tokio::spawn(self.clone().fly(batch, Some(permit)));
+                self.launch(batch, Some(permit));
             }
             Ok(None) => {}
             Err(fault) => {
@@ -155,6 +168,8 @@ impl Collector {
                 for name in &names {
                     self.tell(name, None);
                 }
+                // A commit that is reported as failed may have happened: what it stored has to be sent.
+                tokio::spawn(self.clone().resume());
             }
         }
     }
@@ -235,6 +250,7 @@ impl Collector {
             tracing::warn!("a collection of {}: {fault}; sending it again", batch.payments);
             patience.wait().await;
         }
+        self.flying().remove(&batch.id);
         drop(permit);
     }
 

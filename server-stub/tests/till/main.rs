@@ -1,9 +1,12 @@
 //! The till as merchants run it, against the server as operators run it: two processes, real cryptography, real disks.
 
 mod api;
+mod books;
 mod dashboard;
+mod merchant;
 mod shopper;
 mod town;
+mod trust;
 mod webhooks;
 
 use protocol::Protocol;

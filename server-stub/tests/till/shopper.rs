@@ -147,7 +147,7 @@ impl Shopper {
             record_note: None,
             amount: usd(amount),
             key_lifetime: Num::of(60).expect("minutes"),
-            key_use_limit: Index::of(200).expect("uses"),
+            key_use_limit: Index::of(20_000).expect("uses"),
             key: self.key_name(),
             signature: None,
         };
@@ -160,10 +160,15 @@ impl Shopper {
 
     /// The CA1 for an offer, promising `amount`.
     pub fn promise(&mut self, offer: &Offer, amount: Money) -> (Payment, String) {
+        self.promise_as(offer, amount, |_| ())
+    }
+
+    /// The same, after `change` has had its way with it.
+    pub fn promise_as(&mut self, offer: &Offer, amount: Money, change: impl FnOnce(&mut Payment)) -> (Payment, String) {
         self.index += 1;
         let request = &offer.request;
         let hash = note_hash(offer.protocol, request.note.as_str());
-        let payment = Payment {
+        let mut payment = Payment {
             kind: Token::of("cash-payment").expect("a type"),
             version: Version1,
             session_id: self.session.clone().expect("a session"),
@@ -174,6 +179,7 @@ impl Shopper {
             order_id: request.order_id.clone(),
             service_category: None,
         };
+        change(&mut payment);
         let secrets = self.secrets.as_ref().expect("a session");
         let text = write_payment(offer.protocol, secrets, &payment, amount, &mut self.rng).expect("a CA1");
         (payment, text)

@@ -112,6 +112,12 @@ impl Town {
         self.till_program.kill();
     }
 
+    /// Another till at the same server, with books of its own in `data`.
+    pub fn another_till(&self, data: &TempDir, more: &[&str]) -> (Program, String, String) {
+        let (program, till, api_key) = till(&self.line_address, self.protocol, data, more, 2);
+        (program, till, api_key.expect("an API key, printed once"))
+    }
+
     /// `POST /orders`.
     pub async fn post_order(&self, order: &Value) -> (u16, Value) {
         let request = http().post(format!("{}/orders", self.till)).bearer_auth(&self.api_key);
