@@ -99,7 +99,7 @@ async fn fill(store: &PostgresStore, payee: u64) {
     let mut set = ChangeSet::default();
     for number in payee..=payee + PAYERS {
         set.push(Change::Open(Box::new(session(number))));
-        set.push(entry(Account::Agency(usd()), account(number), 1_000_000_00, String::new()));
+        set.push(entry(Account::Agency(usd()), account(number), 100_000_000, String::new()));
     }
     store.commit(set).await.expect("sessions");
 }
@@ -155,8 +155,8 @@ fn session(number: u64) -> Session {
         id: SessionId::of_number(number),
         protocol: Protocol::V2,
         secrets: SessionSecrets { key: vec![5; 32].into(), salt: vec![6; 32].into() },
-        opening: Money::new(usd(), 1_000_000_00),
-        current: Money::new(usd(), 1_000_000_00),
+        opening: Money::new(usd(), 100_000_000),
+        current: Money::new(usd(), 100_000_000),
         opened: Date::from_millis(1_795_000_000_000),
         lifetime_minutes: 120,
         use_limit: Index::of(65_535).expect("an index"),

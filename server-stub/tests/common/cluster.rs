@@ -30,7 +30,8 @@ pub enum Durability {
 pub struct Cluster {
     server: Child,
     port: u16,
-    folder: TempDir,
+    /// Where its data are; gone with it.
+    _folder: TempDir,
 }
 
 impl Cluster {
@@ -49,7 +50,7 @@ impl Cluster {
             let port = free_port();
             let mut server = launch(&data, port, durability);
             if is_up(&mut server, port) {
-                return Self { server, port, folder };
+                return Self { server, port, _folder: folder };
             }
         }
         panic!("PostgreSQL does not start");
@@ -65,11 +66,6 @@ impl Cluster {
         let mut command = Command::new(folder_of_programs().join(name));
         command.args(["-h", "127.0.0.1", "-U", USER, "-p"]).arg(self.port.to_string());
         command
-    }
-
-    /// Its folder.
-    pub fn folder(&self) -> &Path {
-        self.folder.path()
     }
 }
 
