@@ -203,8 +203,7 @@ impl Track {
             promises.iter().map(|one| world.collection(&mut self.sales[0], std::slice::from_ref(one))).collect();
         let replies = race(world, messages.iter().map(|(_, ca2)| ca2.clone()).collect()).await;
         let verdicts = messages.iter().zip(&replies);
-        let verdicts: Vec<_> =
-            verdicts.map(|((head, _), reply)| verdict(world, &self.sales[0], head, reply)).collect();
+        let verdicts: Vec<_> = verdicts.map(|((head, _), reply)| verdict(world, &self.sales[0], head, reply)).collect();
         assert_eq!(verdicts.iter().filter(|problem| problem.is_none()).count(), 1, "{verdicts:?}");
         let used = verdicts.iter().filter(|problem| **problem == Some(Problem::INDEX_USED)).count();
         assert_eq!(used as u64, RACERS - 1);

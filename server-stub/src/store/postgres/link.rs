@@ -43,7 +43,7 @@ impl Failure {
     /// What an error of a statement means.
     pub fn of(error: &tokio_postgres::Error) -> Self {
         // Serialization failures (40001), deadlocks, locks not had in time, and connections that end before the commit.
-        let broken = error.is_closed() || error.source().is_some_and(|source| source.is::<std::io::Error>());
+        let broken = error.is_closed() || error.source().is_some_and(<dyn std::error::Error>::is::<std::io::Error>);
         let again = broken
             || error.code().is_some_and(|code| {
                 [
