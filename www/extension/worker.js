@@ -1,6 +1,6 @@
 // @ts-check
 // Boots the wallet's worker: listeners, and what only `chrome.*` can do. What is decided is decided in wasm.
-import init, { Wallet } from './wallet-wasm/wallet_wasm.js';
+import init, { Wallet, __wbg_reset_state as reset } from './wallet-wasm/wallet_wasm.js';
 import * as approvals from './approvals.js';
 
 /** Where the key of the open vault is kept: in memory, gone when the browser closes, out of reach of content scripts. */
@@ -14,7 +14,12 @@ const MAX_REQUEST = 64 * 1024;
 /** What the wallet asks of us. */
 const host = {
   /** @param {string | undefined} key */
-  keepKey: (key) => (key ? chrome.storage.session.set({ [VAULT]: key }) : chrome.storage.session.remove(VAULT)),
+  async keepKey(key) {
+    if (key) return chrome.storage.session.set({ [VAULT]: key });
+    // The vault was locked: nothing of it is left, and nobody can say Pay any more.
+    await chrome.storage.session.remove(VAULT);
+    await approvals.close();
+  },
 
   changed() {
     void chrome.runtime.sendMessage({ event: 'changed' }).catch(() => null);
@@ -32,10 +37,29 @@ const host = {
 /** @type {Promise<Wallet> | undefined} */
 let opening;
 
+/**
+ * What the wasm cannot go on from. All that matters is stored: a fresh instance goes on where this one stopped.
+ * @param {unknown} reason
+ */
+function recover(reason) {
+  if (!(reason instanceof WebAssembly.RuntimeError)) return;
+  opening = undefined;
+  asked.clear();
+  reset();
+}
+
+/** Shows how many notices the shopper has not seen. @param {Wallet} opened */
+async function badge(opened) {
+  const { ok } = JSON.parse(await opened.handleUi('{"action":"state"}'));
+  const count = ok?.notices.length ?? 0;
+  await chrome.action.setBadgeText({ text: count ? String(count) : '' });
+}
+
 /** The wallet; loaded by the first who asks. */
 function wallet() {
   opening ??= open().catch((reason) => {
     opening = undefined;
+    recover(reason);
     throw reason;
   });
   return opening;
@@ -58,7 +82,7 @@ async function open() {
 async function resume(opened) {
   await navigator.locks.request('resume', { ifAvailable: true }, async (lock) => {
     // Where the vault is locked there is nothing to do: unlocking comes by here again.
-    if (lock) await opened.resume().catch(() => null);
+    if (lock) await opened.resume().catch(recover);
   });
   await schedule(opened);
 }
@@ -98,18 +122,27 @@ async function handle(text) {
     return reply;
   } catch (reason) {
     console.error(reason);
+    recover(reason);
     // Whatever happened, what was committed is sent by the next worker.
     return { error: { code: 'storage-failed', detail: String(reason), money: 'waiting' } };
   }
 }
 
 /** What changes nothing, and needs nothing done afterwards. */
-const READING = new Set(['state', 'approval', 'receipt', 'look-up-server']);
+const READING = new Set(
+  ['state', 'approval', 'receipt', 'look-up-server', 'settings', 'history', 'totals', 'export', 'payment-messages'],
+);
+/** What changes what there is to notice. */
+const NOTICED = new Set(['dismiss-notice', 'refresh', 'approve', 'lock']);
 
 /** @param {Wallet} opened @param {string} action */
 async function afterwards(opened, action) {
-  if (action === 'unlock') await resume(opened);
-  else if (action === 'lock') await approvals.close();
+  if (action === 'unlock') {
+    await resume(opened);
+    // What merchants gave back is told by statements alone.
+    await opened.handleUi('{"action":"refresh"}');
+    await badge(opened);
+  } else if (NOTICED.has(action)) await badge(opened);
   else if (!READING.has(action)) await schedule(opened);
 }
 
@@ -132,6 +165,11 @@ async function answerPage(message, page) {
   }
   const { id, request } = message;
   const taken = JSON.parse(await opened.handlePage(JSON.stringify({ ...page, id, request })));
+  if (taken.outcome?.outcome === 'paid') {
+    // Paid by a rule: the shopper sees it, and what is due next.
+    await Promise.all([badge(opened), schedule(opened)]);
+    return taken;
+  }
   // A page that asks while its request waits gets its window back in front.
   await approvals.show(await waiting(opened)).catch((reason) => refuse(opened, taken.accepted, reason));
   return taken;
@@ -177,7 +215,10 @@ chrome.runtime.onMessage.addListener((message, sender, respond) => {
   }
   const page = pageOf(sender);
   if (!page || !isOfPage(message)) return false;
-  answerPage(message, page).then(respond, () => respond(null));
+  answerPage(message, page).then(respond, (reason) => {
+    recover(reason);
+    respond(null);
+  });
   return true;
 });
 
@@ -191,13 +232,25 @@ async function windowClosed(window) {
 }
 
 /** Whatever fails here is made good by the next worker. @param {unknown} reason */
-const note = (reason) => console.warn(reason);
+const note = (reason) => {
+  console.warn(reason);
+  recover(reason);
+};
 
 chrome.windows.onRemoved.addListener((window) => void windowClosed(window).catch(note));
 
 chrome.alarms.onAlarm.addListener(({ name }) => {
   if (name === ALARM) void wallet().then(resume).catch(note);
 });
+
+/** Locks now: the screen was locked, or the browser was started. */
+const lock = () => wallet().then((opened) => opened.handleUi('{"action":"lock"}'));
+
+// Whoever left the screen has left the wallet.
+chrome.idle?.onStateChanged.addListener((state) => {
+  if (state === 'locked') void lock().catch(note);
+});
+chrome.runtime.onStartup.addListener(() => void lock().catch(note));
 
 // A new worker goes on where the last one stopped.
 void wallet().catch(note);

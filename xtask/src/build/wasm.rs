@@ -83,6 +83,8 @@ fn bind(compiled: &Path, folder: &Path) -> Result<()> {
     bindgen.input_path(compiled).web(true)?.typescript(false);
     // The glue finds its module beside itself, so that pages and worker need not know its name.
     bindgen.remove_name_section(true).remove_producers_section(true).omit_default_module_path(false);
+    // The wallet's worker goes on with a fresh instance where one could not.
+    bindgen.reset_state_function(true);
     bindgen.generate(folder)
 }
 
