@@ -78,7 +78,11 @@ fn seal_in_session(
     protocol.suite().seal(&key, &[], contents.to_text().as_bytes(), rng)
 }
 
-fn open_in_session(
+/// Opens a value that was sealed in a session, without asking whether its auth-code fits: to look at, not to act upon.
+///
+/// # Errors
+/// It is not one of this session, message and index.
+pub fn open_in_session(
     protocol: Protocol,
     secrets: &SessionSecrets,
     message: SessionMessage,

@@ -16,8 +16,10 @@ use tokio::net::TcpListener;
 use crate::cli::Ending;
 use crate::log;
 use crate::serve::{self, until_asked};
+use crate::server::rehearsal::Rehearsal;
 use crate::settings::LogSettings;
 use crate::shop;
+use crate::shop::playground::{self, Playground};
 use crate::till::{self, Till};
 
 /// Where server, till and shop listen if nothing is said: three ports in a row.
@@ -75,16 +77,24 @@ async fn show(args: &Args, data: &Path) -> Result<(), Box<dyn Error + Send + Syn
 
     let payments = serve_args(at_server, data.join("server"))?;
     let settings = payments.settings()?;
-    let payments = Arc::new(serve::open(&settings, &payments.place, &payments.keys).await?);
-    let payments = tokio::spawn(async move { serve::serve(payments, &settings, server).await });
+    let rehearsal = Rehearsal::default();
+    let books = Arc::new(serve::open(&settings, &payments.place, &payments.keys).await?.rehearsing(rehearsal.clone()));
+    let playground = Playground::new(books.clone(), &format!("http://{at_server}"), rehearsal);
+    let payments = tokio::spawn(async move { serve::serve(books, &settings, server).await });
+    // The till takes it for the server: on this line things go wrong on request.
+    let line = listen(0).await?;
+    let at_line = line.local_addr()?;
+    tokio::spawn(axum::serve(line, playground::line::router(playground.clone())).into_future());
 
     let origin = format!("http://{at_shop}");
-    let merchant = till_args(at_server, at_till, &origin, data.join("till"))?;
+    let merchant = till_args(at_line, at_till, &origin, data.join("till"))?;
     let (merchant, api_key) = Till::start(&merchant, at_till).await?;
     let api_key = api_key.ok_or("the till made no new API key")?;
 
     let assets = args.shop_dir.clone();
-    let shelves = shop::router(shop::Config { origin, till: format!("http://{at_till}"), api_key, assets });
+    let till_url = format!("http://{at_till}");
+    let playground = Some(playground);
+    let shelves = shop::router(shop::Config { origin, till: till_url, api_key, assets, playground });
     announce(&[("server", at_server), ("till", at_till), ("shop", at_shop)])?;
     let till = axum::serve(till, till::routes::all(merchant)).into_future();
     let shop = axum::serve(shop, shelves).into_future();

@@ -85,8 +85,16 @@ impl Stage {
             "<!doctype html><html lang=en><head><meta charset=utf-8><meta name=viewport content=\"width=device-width\">\
              <title>A shop</title>{head}</head><body><main><h1>Checkout</h1>{body}</main></body></html>"
         );
-        fs::write(self.assets.path().join("t").join(&name), page)?;
+        self.write(&name, &page)?;
         self.browser.open(&format!("{}/t/{name}", self.demo.shop)).await
+    }
+
+    /// Lays a file beside the pages, under `/t/`.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn write(&self, name: &str, text: &str) -> Result<()> {
+        fs::write(self.assets.path().join("t").join(name), text).with_context(|| name.to_owned())
     }
 
     /// A page with the scripted wallet, the log, and what else a check wants.

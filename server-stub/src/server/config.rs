@@ -11,6 +11,8 @@ use super::fee::Fees;
 use super::language::Language;
 use super::service::Switches;
 
+use super::rehearsal::Rehearsal;
+
 /// Caps of sessions under protocol 1.0, whose ciphers anyone can break with patience.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ClassicCaps {
@@ -77,6 +79,8 @@ pub struct Config {
     pub max_uses: u16,
     /// Largest amount of a session, in whole units; more is cut.
     pub max_session_units: i64,
+    /// Refusals on request, in the sandbox's playground only.
+    pub rehearsal: Option<Rehearsal>,
 }
 
 /// How far a client's clock may be off (protocol.md section 5).
@@ -110,6 +114,7 @@ impl Default for Config {
             max_lifetime_minutes: MAX_LIFETIME_MINUTES,
             max_uses: u16::MAX,
             max_session_units: MAX_SESSION_UNITS,
+            rehearsal: None,
         }
     }
 }

@@ -35,6 +35,7 @@ pub mod policy;
 mod refund;
 mod refusal;
 mod registration;
+pub mod rehearsal;
 mod report;
 pub mod service;
 pub mod setting;
@@ -151,6 +152,13 @@ impl Server {
         let base = Policy { config, keys: Arc::new(keys) };
         let policy = RwLock::new(Arc::new(base.clone()));
         Self { store, vault, bank, base, policy, door: Door::open() }
+    }
+
+    /// The same server, refusing on request: for the sandbox's playground.
+    pub fn rehearsing(mut self, rehearsal: rehearsal::Rehearsal) -> Self {
+        self.base.config.rehearsal = Some(rehearsal);
+        self.policy = RwLock::new(Arc::new(self.base.clone()));
+        self
     }
 
     /// The same server behind a door.

@@ -6,6 +6,8 @@
 //! Invariant: the till's API key stays here; the page sees the order id and the signed offer, nothing else.
 
 mod page;
+pub mod playground;
+mod rehearse;
 mod till;
 
 use std::collections::{HashMap, VecDeque};
@@ -23,7 +25,8 @@ use tower_http::set_header::SetResponseHeaderLayer;
 
 use crate::texts::Texts;
 use page::{Ending, Page, Script};
-use till::{NewOrder, Till};
+use playground::Playground;
+use till::{NewOrder, Till, TillFault};
 
 /// Nothing but what the shop serves itself; wasm is what the widget checks offers with.
 const POLICY: &str = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; img-src 'self'; \
@@ -34,7 +37,7 @@ const MAX_BODY_BYTES: usize = 1024 * 1024;
 const MAX_ORDERS: usize = 10_000;
 
 /// Where the shop's parts are.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Config {
     /// The shop's own origin, `http://127.0.0.1:8403`.
     pub origin: String,
@@ -44,6 +47,8 @@ pub struct Config {
     pub api_key: String,
     /// Folder of `shop.css`, the picture, `pay-cash.js` and the widget's wasm.
     pub assets: PathBuf,
+    /// The playground, where the server is a sandbox of our own.
+    pub playground: Option<Playground>,
 }
 
 #[derive(Clone)]
@@ -52,6 +57,7 @@ struct Shop {
     till: Till,
     orders: Arc<Mutex<Orders>>,
     script: Option<Arc<Script>>,
+    playground: Option<Playground>,
 }
 
 /// Which order belongs to which visit: the pages after a payment are addressed by the shop's own reference, since the
@@ -76,10 +82,13 @@ impl Orders {
 
 /// The shop's routes.
 pub fn router(config: Config) -> Router {
-    let Config { origin, till, api_key, assets } = config;
+    let Config { origin, till, api_key, assets, playground } = config;
     let script = Script::of(&assets).map(Arc::new);
-    let shop = Shop { origin: origin.into(), till: Till::new(&till, &api_key), orders: Arc::default(), script };
+    let shop =
+        Shop { origin: origin.into(), till: Till::new(&till, &api_key), orders: Arc::default(), script, playground };
+    let rehearsals = if shop.playground.is_some() { rehearse::router() } else { Router::new() };
     Router::new()
+        .merge(rehearsals)
         .route("/", get(product))
         .route("/checkout", post(order))
         .route("/checkout/{reference}", get(checkout))
@@ -111,30 +120,36 @@ async fn missing(State(shop): State<Shop>, headers: HeaderMap) -> Response {
 
 /// Makes the order at the till and shows its checkout.
 async fn order(State(shop): State<Shop>, headers: HeaderMap) -> Response {
-    let reference = format!("visit-{:032x}", rand::random::<u128>());
-    let address = |page: &str| format!("{}/{page}/{reference}", shop.origin);
-    let new = NewOrder {
-        amount: page::TOTAL.to_owned(),
-        note: page::NOTE.to_owned(),
-        reference: reference.clone(),
-        url_success: address("thanks"),
-        url_failure: address("failed"),
-        url_cancel: address("cancelled"),
-    };
-    match shop.till.order(&new).await {
-        Ok(order) => {
-            let mut orders = shop.orders.lock().unwrap_or_else(PoisonError::into_inner);
-            orders.remember(reference.clone(), order);
-            Redirect::to(&format!("/checkout/{reference}")).into_response()
-        }
-        Err(fault) => {
-            tracing::warn!(%fault, "the till did not take an order");
-            (StatusCode::BAD_GATEWAY, shop.page(&headers).trouble()).into_response()
-        }
+    match shop.place().await {
+        Ok((reference, _)) => Redirect::to(&format!("/checkout/{reference}")).into_response(),
+        Err(fault) => shop.trouble(&headers, &fault),
     }
 }
 
 impl Shop {
+    /// Makes an order; yields the shop's reference and the till's id.
+    async fn place(&self) -> Result<(String, String), TillFault> {
+        let reference = format!("visit-{:032x}", rand::random::<u128>());
+        let address = |page: &str| format!("{}/{page}/{reference}", self.origin);
+        let new = NewOrder {
+            amount: page::TOTAL.to_owned(),
+            note: page::NOTE.to_owned(),
+            reference: reference.clone(),
+            url_success: address("thanks"),
+            url_failure: address("failed"),
+            url_cancel: address("cancelled"),
+        };
+        let order = self.till.order(&new).await?;
+        let mut orders = self.orders.lock().unwrap_or_else(PoisonError::into_inner);
+        orders.remember(reference.clone(), order.clone());
+        Ok((reference, order))
+    }
+
+    fn trouble(&self, headers: &HeaderMap, fault: &TillFault) -> Response {
+        tracing::warn!(%fault, "the till did not take an order");
+        (StatusCode::BAD_GATEWAY, self.page(headers).trouble()).into_response()
+    }
+
     fn page(&self, headers: &HeaderMap) -> Page<'_> {
         Page::of(Texts::for_reader(headers), self.script.as_deref())
     }
@@ -146,7 +161,10 @@ impl Shop {
 
 async fn checkout(State(shop): State<Shop>, Path(reference): Path<String>, headers: HeaderMap) -> Response {
     match shop.order_of(&reference) {
-        Some(order) => shop.page(&headers).checkout(&order),
+        Some(order) => {
+            let aside = rehearse::aside(&shop, &headers, &reference, &order);
+            shop.page(&headers).checkout(&order, aside.as_ref())
+        }
         None => missing(State(shop), headers).await,
     }
 }
@@ -176,7 +194,9 @@ async fn pay_page(State(shop): State<Shop>, Path(id): Path<String>, query: RawQu
 }
 
 async fn pay(State(shop): State<Shop>, Path(id): Path<String>, headers: HeaderMap, body: Bytes) -> Response {
-    shop.till.pass_payment(&id, headers.get(header::CONTENT_TYPE), body).await
+    let heard = rehearse::Heard::of(&shop, &id, &body);
+    let answer = shop.till.pass_payment(&id, headers.get(header::CONTENT_TYPE), body).await;
+    heard.answer(answer).await
 }
 
 #[cfg(test)]

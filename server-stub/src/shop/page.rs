@@ -118,7 +118,7 @@ impl<'a> Page<'a> {
     }
 
     /// The checkout of an order.
-    pub fn checkout(&self, order: &str) -> Response {
+    pub fn checkout(&self, order: &str, aside: Option<&Markup>) -> Response {
         let body = html! {
             h1 { (self.text("checkout")) }
             div class="checkout" {
@@ -143,6 +143,7 @@ impl<'a> Page<'a> {
                 }
             }
         };
+        let body = html! { (body) @if let Some(aside) = aside { (aside) } };
         self.frame(self.text("checkout"), true, &body)
     }
 
@@ -177,6 +178,11 @@ impl<'a> Page<'a> {
             }
         };
         self.frame(self.text(key), false, &body)
+    }
+
+    /// A page of the playground.
+    pub fn play(&self, body: &Markup) -> Response {
+        self.frame(self.text("play"), false, body)
     }
 
     /// No such page.

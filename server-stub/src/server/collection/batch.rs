@@ -115,6 +115,9 @@ impl<'a> Batch<'a> {
         }
         usable(payer, claim.payer_index, self.desk.now)?;
         let amount = payment.clone().map_err(|fault| fault.problem())?;
+        if let Some(problem) = self.desk.config.rehearsal.as_ref().and_then(|asked| asked.verdict(&claim.order_id)) {
+            return Err(problem);
+        }
         if self.collected.contains_key(&key) || self.used_here.contains(&(key.0, claim.payer_index)) {
             return Err(Problem::INDEX_USED);
         }
