@@ -48,6 +48,21 @@ impl Program {
         Self::run(command, log)
     }
 
+    /// Under a shell that ignores the signal of files that are too large, so that writing them fails instead.
+    pub fn start_limited(folder: &Path) -> Self {
+        let mut command = Command::new("sh");
+        command.args(["-c", "trap '' XFSZ; exec \"$0\" serve \"$@\"", env!("CARGO_BIN_EXE_server-stub")]);
+        command.arg("--data-dir").arg(folder);
+        Self::run(command, folder.with_extension("log"))
+    }
+
+    /// From now on no file may grow beyond so many bytes, as if the disk were full; or without a bound.
+    pub fn limit_files(&self, bytes: Option<u64>) {
+        let limit = rustix::process::Rlimit { current: bytes, maximum: None };
+        let pid = i32::try_from(self.id()).ok().and_then(rustix::process::Pid::from_raw);
+        rustix::process::prlimit(pid, rustix::process::Resource::Fsize, limit).expect("a limit");
+    }
+
     fn run(mut command: Command, log: PathBuf) -> Self {
         let errors = File::options().create(true).append(true).open(&log).expect("a file");
         command.args(["--listen", "127.0.0.1:0"]);
@@ -63,6 +78,11 @@ impl Program {
         let mut line = String::new();
         self.out.read_line(&mut line).expect("a line");
         line.trim().strip_prefix(beginning).unwrap_or_else(|| panic!("{line:?}")).to_owned()
+    }
+
+    /// The process's id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
     }
 
     /// SIGKILL: it has no time for anything.
