@@ -94,8 +94,7 @@ pub fn note_hash(protocol: Protocol, note: &str) -> Vec<u8> {
 fn signed_items(pairs: &Pairs) -> Vec<Item<'_>> {
     let named = |label: &'static str| {
         let alias = ALIASES.iter().find(|(_, ours)| *ours == label).map(|(alias, _)| *alias);
-        let found = [Some(label), alias].into_iter().flatten().find_map(|name| Some((name, pairs.get(name)?)));
-        found.map(|(name, value)| (name.into(), value))
+        [Some(label), alias].into_iter().flatten().find_map(|name| Some((name, pairs.get(name)?)))
     };
     let rows = PaymentRequest::FIELDS.iter().filter(|field| field.hashed).map(|field| field.label);
     std::iter::once("type").chain(rows).filter_map(named).collect()

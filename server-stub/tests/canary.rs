@@ -52,7 +52,7 @@ impl Heard {
     /// Fails where one of the secrets is found as it is, in hexadecimal, in base64 or as a list of numbers.
     fn assert_silent(&self, secrets: &[(&str, Vec<u8>)]) {
         for (what, secret) in secrets {
-            let hex: String = secret.iter().map(|byte| format!("{byte:02x}")).collect();
+            let hex = secret.iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
             let list = format!("{secret:?}");
             let base64 = to_base64(secret).trim_end_matches('=').to_owned();
             let forms = [

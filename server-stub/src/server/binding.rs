@@ -18,6 +18,7 @@ use protocol::message::binding::{
     BindAnswer, BindInstrument, BindResponse, CHALLENGE_TYPE, ChallengeId, InstrumentNumber, InstrumentSalt, Questions,
 };
 use protocol::outcome::{Problem, ResponseCode};
+use protocol::secret::same;
 use protocol::template::{Family, Numbered};
 use protocol::value::{AnyBytes, Function, Functions, Text, Token};
 use rand_core::CryptoRng;
@@ -73,7 +74,7 @@ impl Procedure for BindInstrument {
         check_agreements(self, desk, draft)?;
         set_passphrase(self, desk, draft)?;
         let keyed_hash = desk.vault.hash(NUMBER, &[self.number.as_str()]);
-        let of_number = |asked: &&Challenge| asked.binding.keyed_hash == keyed_hash;
+        let of_number = |asked: &&Challenge| same(&asked.binding.keyed_hash, &keyed_hash);
         let standing = draft.file.challenges.iter().find(of_number).cloned();
         if standing.as_ref().is_some_and(|asked| asked.wrong_answers >= MAX_WRONG_ANSWERS) {
             return Err(Problem::INSTRUMENT_DECLINED.into());
@@ -235,7 +236,7 @@ fn instrument(
         return Err(Problem::FUNCTION_DISABLED.into());
     }
     let known = &draft.file.instruments;
-    let id = known.iter().find(|known| known.keyed_hash == keyed_hash).map(|known| known.id);
+    let id = known.iter().find(|known| same(&known.keyed_hash, &keyed_hash)).map(|known| known.id);
     if id.is_none() && known.len() >= MAX_INSTRUMENTS {
         return Err(Refusal::because(
             Problem::LIMIT_EXCEEDED,

@@ -52,7 +52,7 @@ struct Query<'a> {
 impl<'a> Query<'a> {
     fn prepare(db: &'a Connection, sql: &str) -> Result<Self, StoreError> {
         let statement = db.prepare_cached(sql)?;
-        let names = statement.column_names().into_iter().map(str::to_owned).collect();
+        let names = statement.column_names().map(str::to_owned).collect();
         Ok(Self { statement, names })
     }
 
