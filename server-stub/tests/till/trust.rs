@@ -78,3 +78,54 @@ async fn orders_lead_nowhere_but_to_the_shop() {
     let answer = http().get(format!("{}/orders/a%0d%0ax-evil:%201/status", town.till)).send().await.expect("an answer");
     assert_eq!((answer.status().as_u16(), answer.headers().get("x-evil")), (404, None));
 }
+
+/// What a till says of itself, at its most talkative, holds none of its secrets.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_secret_is_told_in_the_log() {
+    use std::io::{BufRead as _, BufReader};
+    use std::process::{Command, Stdio};
+    let town = Town::new(Protocol::V2, &[]).await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let (data, log) = (folder.path().join("till"), folder.path().join("log"));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_server-stub"));
+    command.args(["till", "--listen", "127.0.0.1:0", "--name", "canary", "--server", &town.server, "--data-dir"]);
+    command.arg(&data).env("RUST_LOG", "debug,server_stub=trace").stdout(Stdio::piped());
+    let mut till = command.stderr(std::fs::File::create(&log).expect("a file")).spawn().expect("a process");
+    let out = BufReader::new(till.stdout.take().expect("its output"));
+    let lines: Vec<String> = out.lines().take(2).map(|line| line.expect("a line")).collect();
+    let address = lines[0].strip_prefix("listening on ").expect("an address").to_owned();
+    let api_key = lines[1].strip_prefix("api key: ").expect("a key").to_owned();
+    let order = json!({ "amount": "usd 1.00", "note": "canary-note" }).to_string();
+    for body in [order.as_str(), "{", "{\"amount\": 1}"] {
+        let request = http().post(format!("{address}/orders")).bearer_auth(&api_key);
+        request.header("content-type", "application/json").body(body.to_owned()).send().await.expect("an answer");
+    }
+    // A line to nowhere makes it talk.
+    let hook = json!({ "url": "https://localhost.invalid/hook" }).to_string();
+    let request = http().post(format!("{address}/webhooks")).bearer_auth(&api_key);
+    let made = request.header("content-type", "application/json").body(hook).send().await.expect("an answer");
+    let made: serde_json::Value = serde_json::from_slice(&made.bytes().await.expect("a body")).expect("JSON");
+    let request = http().post(format!("{address}/orders")).bearer_auth(&api_key);
+    request.header("content-type", "application/json").body(order).send().await.expect("an answer");
+    till.kill().expect("a process to kill");
+    till.wait().expect("a process that ended");
+
+    let said = std::fs::read_to_string(&log).expect("a log");
+    assert!(!said.is_empty(), "it said something");
+    let books = rusqlite::Connection::open(data.join("till.sqlite")).expect("books");
+    let blob = |sql: &str| books.query_row(sql, [], |row| row.get::<_, Vec<u8>>(0)).expect("a secret");
+    let private = blob("SELECT private_key FROM persona_320");
+    let session = blob("SELECT session_key FROM sales_session_360");
+    let secret = made["secret"].as_str().expect("a secret");
+    let secret_bytes = blob("SELECT secret FROM webhook");
+    let mut canaries = vec![api_key.clone(), api_key["paycash_".len()..].to_owned(), secret.to_owned()];
+    for bytes in [&private, &private[private.len() - 32..].to_vec(), &session, &secret_bytes] {
+        canaries.push(protocol::value::to_base64(bytes));
+        canaries.push(bytes.iter().map(|byte| format!("{byte:02x}")).collect());
+        canaries.push(format!("{bytes:?}"));
+    }
+    canaries.push("059013218175654".to_owned());
+    for canary in canaries {
+        assert!(!said.contains(&canary), "the log holds {canary}");
+    }
+}
