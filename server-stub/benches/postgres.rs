@@ -5,6 +5,7 @@
 //! the chain, and one answer in the message log for the whole batch. Protocol and HTTP are not in it.
 
 #[path = "../tests/common/cluster.rs"]
+#[allow(dead_code, reason = "each of its users uses a part")]
 mod cluster;
 
 use std::sync::Arc;
