@@ -64,6 +64,19 @@ impl WalletScreens<'_> {
         self.0.click(&id("unlock-submit")).await
     }
 
+    /// A wallet with $30.00 in its container and $70.00 in a session.
+    ///
+    /// # Errors
+    /// A step is not there.
+    pub async fn with_session(&self, server: &str) -> Result<()> {
+        self.register(server, "BrianB").await?;
+        self.bind("059013218175654").await?;
+        self.load("100.00").await?;
+        self.balance_is("$100.00").await?;
+        self.open_session("70.00").await?;
+        self.balance_is("$30.00").await
+    }
+
     /// Adds the sandbox's account.
     ///
     /// # Errors

@@ -36,7 +36,7 @@ async fn walk(language: &'static str) -> Result<()> {
 
 async fn visit(browser: &Browser, gallery: &Gallery<'_>, scene: &Scene) -> Result<()> {
     gallery.draw(scene).await?;
-    for look in Look::ALL {
+    for &look in gallery.looks() {
         gallery.look(look, scene).await?;
         gallery.picture(scene, look).await?;
         gallery.assert_whole(scene).await.with_context(|| look.name())?;

@@ -2,7 +2,7 @@
 //! must stand in none of them.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     env, fs,
     path::{Path, PathBuf},
     process::Command,
@@ -193,4 +193,27 @@ fn output(command: &mut Command) -> String {
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace above its member")
+}
+
+/// docs/permissions.md has a sentence for each permission and each place of the content script, and none too many.
+#[test]
+fn every_permission_has_its_sentence() {
+    let manifest = fs::read_to_string(root().join("www/extension/manifest.json")).expect("the manifest");
+    let manifest: Value = serde_json::from_str(&manifest).expect("the manifest is JSON");
+    let listed = |list: &Value| -> BTreeSet<String> {
+        list.as_array().into_iter().flatten().filter_map(|name| name.as_str().map(str::to_owned)).collect()
+    };
+    let page = fs::read_to_string(root().join("docs/permissions.md")).expect("docs/permissions.md");
+    let explained = |heading: &str| -> BTreeSet<String> {
+        let part = page.split("\n## ").find(|part| part.starts_with(heading)).expect("a heading");
+        part.lines()
+            .filter_map(|line| line.strip_prefix("| `")?.split_once('`'))
+            .map(|(name, _)| name.to_owned())
+            .collect()
+    };
+    assert_eq!(explained("Permissions"), listed(&manifest["permissions"]));
+    assert_eq!(explained("Content script"), listed(&manifest["content_scripts"][0]["matches"]));
+    assert!(manifest["host_permissions"].is_null() && manifest["web_accessible_resources"].is_null());
+    let script = fs::metadata(root().join("www/extension/content.js")).expect("the content script");
+    assert!(script.len() < 3_000, "the content script has {} bytes", script.len());
 }

@@ -98,7 +98,9 @@ pub enum Look {
 
 impl Look {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Light, Self::Dark, Self::Narrow, Self::Forced];
+    const ALL: &[Self] = &[Self::Light, Self::Dark, Self::Narrow, Self::Forced];
+    /// Those that differ by the texts, and not by the colours alone.
+    const OF_TEXTS: &[Self] = &[Self::Light, Self::Narrow];
 
     /// Its name in file names.
     pub fn name(self) -> &'static str {
@@ -131,6 +133,12 @@ impl<'a> Gallery<'a> {
     /// The gallery of a browser that speaks `language`.
     pub fn new(browser: &'a Browser, language: &'static str) -> Self {
         Self { browser, language }
+    }
+
+    /// How this gallery is looked at: in every way in English, and in German where the longer texts could make a
+    /// difference.
+    pub fn looks(&self) -> &'static [Look] {
+        if self.language == "en" { Look::ALL } else { Look::OF_TEXTS }
     }
 
     /// Draws a scene.

@@ -200,7 +200,6 @@ fn approval() -> Vec<Scene> {
     let asked = |name, view: &ApprovalView| Scene::new(name, page, "approval").with::<ReadApproval>(view);
     let request = worlds::request;
     let paying = |name| Scene { shows: "fault", ..asked(name, &request()) }.click("pay");
-
     let hostile = ApprovalView {
         origin: "https://xn--pypal-4ve.example:8443".into(),
         note: format!("<h1>Only $0.01!</h1>\n{}\n{}", "W".repeat(500), "a\u{301}\u{302}\u{303}\u{304}".repeat(100)),
@@ -211,7 +210,8 @@ fn approval() -> Vec<Scene> {
     let rate =
         ExchangeView { one: worlds::eur(100), rate: "1.0628".into(), currency: "usd".into(), told_at: worlds::now() };
     let rule = OpeningRule { amount: "50.00".into(), minutes: 1_440, uses: 10 };
-    let other_currency = ApprovalView { price: worlds::eur(3_999), charge: Some(worlds::usd(4_250)), ..request() };
+    let other_currency =
+        ApprovalView { price: worlds::eur(3_999), charge: Some(worlds::usd(4_250)), exchange: Some(rate), ..request() };
     let none = ApprovalView { from: None, ..request() };
     vec![
         Scene::new("approval-loading", page, "waiting"),

@@ -15,6 +15,12 @@ pub fn money(money: &MoneyView) -> String {
     number(money, "auto")
 }
 
+/// The same of a decimal that the wallet wrote with all of its digits, `42.50`, in the currency of `like`.
+pub fn decimal(written: &str, like: &MoneyView) -> String {
+    let digits: String = written.chars().filter(char::is_ascii_digit).collect();
+    money(&MoneyView { minor: digits.parse().unwrap_or_default(), ..like.clone() })
+}
+
 /// `+$42.50`: for lists in which money comes and goes.
 pub fn money_signed(money: &MoneyView) -> String {
     number(money, "exceptZero")

@@ -1,7 +1,7 @@
 //! What went wrong: what happened, whether money moved, what to do next.
 
 use leptos::prelude::*;
-use wallet_messages::Fault;
+use wallet_messages::{Fault, MoneyMoved};
 
 use crate::{
     format,
@@ -20,9 +20,13 @@ fn said(fault: Fault) -> impl IntoView {
         let on = t_with("paid_before", &[&format::date(paid.at)]);
         view! { <p>{on}" "<a href=format::receipt_link(&paid.payment) data-testid="fault-receipt">{t("receipt_show")}</a></p> }
     });
+    // What is not known yet has not failed.
+    let waits = fault.money == MoneyMoved::Waiting;
+    let waiting = waits.then(|| view! { <p class="fault-what">{t("state_waiting")}</p> });
     view! {
-        <div class="fault" data-testid="fault" data-code=fault.code.clone()>
-            <p class="fault-what" data-testid="fault-what">{text::problem(&fault.code)}</p>
+        <div class="fault" class:waits=waits data-testid="fault" data-code=fault.code.clone()>
+            {waiting}
+            <p class:fault-what=!waits data-testid="fault-what">{text::problem(&fault.code)}</p>
             <p data-testid="fault-money">{money}</p>
             {paid}
             <p data-testid="fault-next">{text::next_step(&fault.code)}</p>

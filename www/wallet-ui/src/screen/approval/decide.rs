@@ -1,7 +1,7 @@
 //! What the shopper can do about a request: pay, cancel, open a session first, or unlock first.
 
 use leptos::prelude::*;
-use wallet_messages::{ApprovalView, OpeningRule, Paid, PaysFrom, ReadApproval, Refuse, SessionOffer};
+use wallet_messages::{ApprovalView, MoneyView, OpeningRule, Paid, PaysFrom, ReadApproval, Refuse, SessionOffer};
 
 use super::{
     View,
@@ -29,7 +29,7 @@ pub fn decide(watched: Watched<ReadApproval>, view: View, pay: Task, paid: RwSig
             {move || match way.get() {
                 Some(Way::Unlock) => unlock(watched).into_any(),
                 Some(Way::Pay(from)) => afterwards(&from).into_any(),
-                Some(Way::PayFromNew(rule)) => opens(&rule).into_any(),
+                Some(Way::PayFromNew(rule, like)) => opens(&rule, &like).into_any(),
                 Some(Way::Open(offer)) => open(watched, offer).into_any(),
                 Some(Way::Short(offer)) => short(offer.as_ref()).into_any(),
                 None => ().into_any(),
@@ -47,7 +47,7 @@ enum Way {
     /// Nothing: this session pays.
     Pay(PaysFrom),
     /// No session fits, and Pay opens one first, by the shopper's rule.
-    PayFromNew(OpeningRule),
+    PayFromNew(OpeningRule, MoneyView),
     /// No session fits; this one can be opened.
     Open(SessionOffer),
     /// No session fits, and the container does not hold enough for one.
@@ -56,11 +56,11 @@ enum Way {
 
 impl Way {
     fn of(view: ApprovalView) -> Self {
-        let ApprovalView { locked, from, opens, offer, .. } = view;
+        let ApprovalView { locked, from, opens, offer, price, charge, .. } = view;
         match (locked, from, opens, offer) {
             (true, ..) => Self::Unlock,
             (false, Some(from), ..) => Self::Pay(from),
-            (false, None, Some(rule), _) => Self::PayFromNew(rule),
+            (false, None, Some(rule), _) => Self::PayFromNew(rule, charge.unwrap_or(price)),
             (false, None, None, Some(offer)) if !offer.amount.is_empty() => Self::Open(offer),
             (false, None, None, offer) => Self::Short(offer),
         }
@@ -92,10 +92,10 @@ fn afterwards(from: &PaysFrom) -> impl IntoView + use<> {
 }
 
 /// Which session Pay opens first.
-fn opens(rule: &OpeningRule) -> impl IntoView + use<> {
+fn opens(rule: &OpeningRule, like: &MoneyView) -> impl IntoView + use<> {
     view! {
         <h2>{t("approval_from")}</h2>
-        <p data-testid="approval-opens">{t_with("approval_opens", &[&rule.amount, &rule.uses.to_string()])}</p>
+        <p data-testid="approval-opens">{t_with("approval_opens", &[&format::decimal(&rule.amount, like), &rule.uses.to_string()])}</p>
     }
 }
 
@@ -122,7 +122,7 @@ fn short(offer: Option<&SessionOffer>) -> impl IntoView + use<> {
 fn buttons(pay: Task, view: View, way: Memo<Option<Way>>, paid: RwSignal<Option<Paid>>) -> impl IntoView {
     let refuse = Task::new();
     let is_armed = armed(move || (view.get(), way.get()));
-    let is_payable = Memo::new(move |_| way.with(|way| matches!(way, Some(Way::Pay(_) | Way::PayFromNew(_)))));
+    let is_payable = Memo::new(move |_| way.with(|way| matches!(way, Some(Way::Pay(_) | Way::PayFromNew(..)))));
     let cancels = move |_| {
         let request = view.with_untracked(|view| view.as_ref().map(|view| view.request.clone())).unwrap_or_default();
         refuse.run(Refuse { request }, |_| browser::close_window());

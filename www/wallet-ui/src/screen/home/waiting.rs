@@ -79,9 +79,11 @@ pub fn News() -> impl IntoView {
         wallet.value.with(|state| state.as_ref().map(|state| state.notices.clone()).unwrap_or_default())
     });
     view! {
-        <ul class="news" role="status">
-            <For each=move || notices.get() key=|notice| notice.id.clone() let:notice>{news(notice)}</For>
-        </ul>
+        <div role="status">
+            <ul class="news">
+                <For each=move || notices.get() key=|notice| notice.id.clone() let:notice>{news(notice)}</For>
+            </ul>
+        </div>
     }
 }
 

@@ -1,7 +1,7 @@
 //! The rule by which the next session opens by itself.
 
 use leptos::prelude::*;
-use wallet_messages::{MoneyView, OpeningRule, ReadSettings, SetOpening};
+use wallet_messages::{OpeningRule, ReadSettings, SetOpening};
 use web_sys::SubmitEvent;
 
 use super::{panel as framed, part};
@@ -23,7 +23,9 @@ pub fn panel(settings: Watched<ReadSettings>) -> impl IntoView {
     let rule = part(settings, |settings| settings.opening.clone());
     let money = Wallet::here().part(|home| Some(home.balance.clone()));
     let stands = move || match (rule.get().flatten(), money.get()) {
-        (Some(rule), Some(money)) => t_with("opening_is", &[&sum(&rule, &money), &rule.uses.to_string()]),
+        (Some(rule), Some(money)) => {
+            t_with("opening_is", &[&format::decimal(&rule.amount, &money), &rule.uses.to_string()])
+        }
         _ => t("opening_none"),
     };
     framed(
@@ -33,12 +35,6 @@ pub fn panel(settings: Watched<ReadSettings>) -> impl IntoView {
         t("opening_change"),
         "go-opening",
     )
-}
-
-/// The rule's amount, as money; the wallet checked it when it was set.
-fn sum(rule: &OpeningRule, money: &MoneyView) -> String {
-    let minor = rule.amount.chars().filter(char::is_ascii_digit).collect::<String>().parse().unwrap_or_default();
-    format::money(&MoneyView { minor, ..money.clone() })
 }
 
 /// The screen that sets it.
