@@ -143,7 +143,7 @@ pub fn utc_offset_minutes() -> i32 {
 }
 
 /// How long a file that is being saved stays in memory.
-const FILE_KEPT: std::time::Duration = std::time::Duration::from_secs(60);
+const FILE_KEPT: std::time::Duration = std::time::Duration::from_mins(1);
 
 /// Milliseconds since 1970.
 pub fn now() -> i64 {

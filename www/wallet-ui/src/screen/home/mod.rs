@@ -114,7 +114,7 @@ fn opened(route: RwSignal<Route>) -> impl IntoView {
         spawn_local(async {
             // If it is not heard, the wallet locks itself early, and nothing else happens.
             drop(worker::ask(&Touch {}).await);
-        })
+        });
     });
     // What was said about one screen's work stays for the overview after it, and goes when the next one opens.
     Effect::new(move || {

@@ -80,7 +80,7 @@ fn form(rule: Option<OpeningRule>) -> impl IntoView {
         let minutes = lives.read(|chosen| chosen.parse().map_err(|_| "error_missing"));
         match (amount, minutes, times.read(check::uses)) {
             (Some(amount), Some(minutes), Some(uses)) => {
-                set(Some(OpeningRule { amount, minutes, uses }), "opening_set")
+                set(Some(OpeningRule { amount, minutes, uses }), "opening_set");
             }
             _ => browser::focus_first_error(),
         }
