@@ -389,6 +389,9 @@ fn the_rarer_messages_may_be_lost_as_often() {
                 for _ in 0..times {
                     wallet.resume().await.expect("an open wallet");
                 }
+                assert_eq!(sim.effects("bind-instrument-answer"), 1);
+                // The test's bank grants what it is asked for in BI1 alone.
+                wallet.bind(account()).await.expect("an instrument");
                 let instrument = home(&wallet).await.instruments[0].id.clone();
                 wallet.load(load(&instrument, "100.00")).await.expect("a load");
                 lose();
