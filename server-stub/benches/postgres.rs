@@ -7,6 +7,7 @@
 #[path = "../tests/common/cluster.rs"]
 #[allow(dead_code, reason = "each of its users uses a part")]
 mod cluster;
+mod pgbench;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -28,8 +29,6 @@ const MEASURED: Duration = Duration::from_secs(8);
 const CONNECTIONS: u64 = 8;
 /// Payers for each connection: more than are in a batch.
 const PAYERS: u64 = 512;
-/// Connections of pgbench that are tried; the best counts.
-const PGBENCH_CLIENTS: [u32; 3] = [8, 16, 32];
 
 #[tokio::main]
 async fn main() {
@@ -38,7 +37,7 @@ async fn main() {
         return;
     }
     let cluster = Cluster::start(Durability::Full);
-    let floor = pgbench(&cluster);
+    let floor = pgbench::tpc_b(|name| cluster.client(name));
     println!("{:<34}{:>10.0} transactions/s", "pgbench TPC-B-like, at its best (B)", floor);
     let config: tokio_postgres::Config = cluster.url().parse().expect("an address");
     let mut stores = Vec::new();
@@ -54,21 +53,6 @@ async fn main() {
             round += 1;
         }
     }
-}
-
-/// TPC-B-like transactions per second.
-fn pgbench(cluster: &Cluster) -> f64 {
-    let filled = cluster.client("pgbench").args(["-i", "-q", "-s", "10", "postgres"]).output().expect("pgbench runs");
-    assert!(filled.status.success(), "{}", String::from_utf8_lossy(&filled.stderr));
-    let seconds = MEASURED.as_secs().to_string();
-    let tps = |clients: u32| {
-        let mut run = cluster.client("pgbench");
-        run.args(["-j", "2", "-M", "prepared", "-T", &seconds, "-c", &clients.to_string(), "postgres"]);
-        let said = String::from_utf8(run.output().expect("pgbench runs").stdout).expect("text");
-        let line = said.lines().find_map(|line| line.strip_prefix("tps = ")).expect("a figure");
-        line.split(' ').next().and_then(|figure| figure.parse::<f64>().ok()).expect("a number")
-    };
-    PGBENCH_CLIENTS.into_iter().map(tps).fold(0.0, f64::max)
 }
 
 /// Payments per second over some stores.

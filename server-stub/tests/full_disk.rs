@@ -63,8 +63,7 @@ async fn a_full_disk_is_refused_at_every_write_and_mends() {
     let program = Program::start_limited(&folder);
     let (mut refused, mut paid, mut made) = (0, 0, 0);
     for room in (0..COMMIT_BYTES).step_by(STEP) {
-        let sent: Vec<Sent> =
-            (0..AT_ONCE).map(|_| collection(&mut world, &mut payer, &mut sales, &payee)).collect();
+        let sent: Vec<Sent> = (0..AT_ONCE).map(|_| collection(&mut world, &mut payer, &mut sales, &payee)).collect();
         made += AT_ONCE;
         program.limit_files(Some(log_bytes(&folder) + room));
         let [one, two, three] = [0, 1, 2].map(|n| program.send(&sent[n].2));

@@ -1,0 +1,85 @@
+//! Tills that send prepared collections one after the other, each over a connection of its own that is kept open.
+
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::time::{Duration, Instant};
+
+/// What came of a load.
+pub struct Load {
+    pub payments: usize,
+    pub elapsed: Duration,
+    /// Processor time of the server.
+    pub cpu: Duration,
+    /// How long each collection took, the fastest first.
+    pub times: Vec<Duration>,
+}
+
+impl Load {
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a part of a small number")]
+    /// The time within which this part of the collections was answered.
+    pub fn percentile(&self, part: f64) -> Duration {
+        let place = (self.times.len() as f64 * part).ceil() as usize;
+        self.times[place.clamp(1, self.times.len()) - 1]
+    }
+}
+
+/// Sends each till's messages, all tills at once; yields how long it took, each time, and the answers.
+pub fn send(server: SocketAddr, tills: Vec<Vec<String>>) -> (Duration, Vec<Duration>, Vec<Vec<String>>) {
+    let requests = tills.into_iter().map(|messages| messages.into_iter().map(request).collect::<Vec<_>>());
+    let mut tills: Vec<_> = requests.map(|requests| (connect(server), requests)).collect();
+    let start = Instant::now();
+    let done: Vec<(Vec<Duration>, Vec<String>)> = std::thread::scope(|scope| {
+        let running: Vec<_> =
+            tills.iter_mut().map(|(stream, requests)| scope.spawn(move || run(stream, requests))).collect();
+        running.into_iter().map(|till| till.join().expect("a till")).collect()
+    });
+    let elapsed = start.elapsed();
+    let (times, answers): (Vec<_>, Vec<_>) = done.into_iter().unzip();
+    let mut times: Vec<_> = times.into_iter().flatten().collect();
+    times.sort();
+    (elapsed, times, answers)
+}
+
+fn connect(server: SocketAddr) -> TcpStream {
+    let stream = TcpStream::connect(server).expect("a connection");
+    stream.set_nodelay(true).expect("a socket");
+    stream
+}
+
+fn request(message: String) -> Vec<u8> {
+    let head = format!(
+        "POST /cybercash HTTP/1.1\r\nhost: bench\r\ncontent-type: application/cybercash\r\ncontent-length: {}\r\n\r\n",
+        message.len()
+    );
+    [head.into_bytes(), message.into_bytes()].concat()
+}
+
+fn run(stream: &mut TcpStream, requests: &[Vec<u8>]) -> (Vec<Duration>, Vec<String>) {
+    let mut buffer = Vec::with_capacity(1 << 20);
+    let one = |request: &Vec<u8>| {
+        let start = Instant::now();
+        stream.write_all(request).expect("sent");
+        let answer = answer(stream, &mut buffer);
+        (start.elapsed(), answer)
+    };
+    requests.iter().map(one).unzip()
+}
+
+/// Reads one answer of a length that is told.
+fn answer(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> String {
+    buffer.clear();
+    let mut chunk = vec![0; 1 << 16];
+    loop {
+        let read = stream.read(&mut chunk).expect("an answer");
+        assert!(read > 0, "the server hung up: {}", String::from_utf8_lossy(buffer));
+        buffer.extend_from_slice(&chunk[..read]);
+        let Some(head) = buffer.windows(4).take(2_048).position(|bytes| bytes == b"\r\n\r\n") else { continue };
+        let text = std::str::from_utf8(&buffer[..head]).expect("a head").to_ascii_lowercase();
+        assert!(text.starts_with("http/1.1 200"), "{text}");
+        let length = text.lines().find_map(|line| line.strip_prefix("content-length: ")).expect("a length");
+        let end = head + 4 + length.parse::<usize>().expect("a length");
+        if buffer.len() >= end {
+            return String::from_utf8(buffer[head + 4..end].to_vec()).expect("a message");
+        }
+    }
+}

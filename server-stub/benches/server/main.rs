@@ -1,0 +1,113 @@
+//! `cargo xtask bench server`: durable payments over HTTP, beside what this machine can do without any protocol.
+//!
+//! | column | what it is |
+//! | --- | --- |
+//! | of S | payments a second, against S: hand-written SQL that moves as much money in transactions of 255 |
+//! | of B | the same against pgbench's TPC-B-like, where PostgreSQL is installed |
+//! | CPU | processor time of the server for each payment, against 1.5 times S's and the cryptography's together |
+//!
+//! All of it is measured in one run, so that the ratios hold on any machine; nothing is asserted but that every payment was
+//! made and that the books are sound.
+
+#![allow(clippy::cast_precision_loss, reason = "figures for people")]
+
+#[path = "../../tests/common/mod.rs"]
+mod common;
+
+mod client;
+mod floor;
+mod market;
+#[path = "../pgbench/mod.rs"]
+mod pgbench;
+
+use std::path::Path;
+use std::time::Duration;
+
+use client::Load;
+use common::cluster::{Cluster, Durability};
+use market::Market;
+
+/// Payments in a collection.
+const BATCHES: [usize; 4] = [1, 10, 100, 255];
+/// Tills at once.
+const CONNECTIONS: [usize; 3] = [1, 8, 64];
+/// How many payments a cell of the table makes, by the size of its collections and the number of tills.
+fn payments(batch: usize, connections: usize) -> usize {
+    let collections = match (batch, connections) {
+        (1, 1) => 400,
+        (1, _) => 4_000,
+        (10, 1) => 300,
+        (10, _) => 1_200,
+        (_, 1) => 60,
+        (_, 8) => 160,
+        _ => 192,
+    };
+    collections * batch
+}
+
+fn main() {
+    // Under `cargo test` nothing is measured.
+    if !std::env::args().any(|argument| argument == "--bench") {
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let floor = floor::measure(folder.path());
+    let crypto = market::cryptography();
+    let b = Path::new("/usr/lib/postgresql").exists().then(|| {
+        let cluster = Cluster::start(Durability::Full);
+        pgbench::tpc_b(|name| cluster.client(name))
+    });
+    println!(
+        "fdatasync of 4 KiB           {:>9.0} a second, {:.0} µs each",
+        1.0 / secs(floor.sync),
+        micros(floor.sync)
+    );
+    for (size, one) in &floor.transfers {
+        println!(
+            "S, transactions of {size:<4}      {:>9.0} transfers a second, {:.1} µs of CPU each",
+            one.rate, one.cpu
+        );
+    }
+    println!("cryptography at batch 255    {:>9.0} payments a second and core", 1e6 / crypto);
+    let said = b.map_or_else(|| "no PostgreSQL here".to_owned(), |b| format!("{b:>9.0} transactions a second"));
+    println!("B, pgbench TPC-B-like        {said}");
+    let best = floor.best();
+    let mut market = Market::open();
+    println!("\nbatch tills   pay/s    of S   of B |  p50 ms  p99 ms p99.9 ms | CPU µs   of goal");
+    for batch in BATCHES {
+        for connections in CONNECTIONS {
+            let load = market.run(batch, connections, payments(batch, connections));
+            line(batch, connections, &load, best, b, 1.5 * (best.cpu + crypto));
+        }
+    }
+    market.close();
+}
+
+fn line(batch: usize, connections: usize, load: &Load, best: floor::Rate, b: Option<f64>, goal: f64) {
+    let rate = load.payments as f64 / secs(load.elapsed);
+    let of_b = b.map_or_else(|| "-".to_owned(), |b| format!("{:.2}", rate / b));
+    let cpu = micros(load.cpu) / load.payments as f64;
+    let [p50, p99, p999] = [0.5, 0.99, 0.999].map(|part| secs(load.percentile(part)) * 1e3);
+    println!(
+        "{batch:>5} {connections:>5} {rate:>7.0} {:>7.2} {of_b:>6} | {p50:>7.2} {p99:>7.2} {p999:>8.2} | {cpu:>6.1} {:>9.2}",
+        rate / best.rate,
+        cpu / goal,
+    );
+}
+
+fn secs(time: Duration) -> f64 {
+    time.as_secs_f64()
+}
+
+fn micros(time: Duration) -> f64 {
+    secs(time) * 1e6
+}
+
+/// Processor time that a process has used, threads and kernel included.
+fn cpu_of(process: u32) -> Duration {
+    // proc(5): fields 14 and 15, in ticks of a hundredth of a second; the name before them may hold blanks.
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).expect("a process");
+    let fields = stat.rsplit_once(')').expect("a name").1;
+    let ticks = fields.split_whitespace().skip(11).take(2).map(|field| field.parse::<u64>().expect("ticks"));
+    Duration::from_millis(10 * ticks.sum::<u64>())
+}
