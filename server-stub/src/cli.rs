@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::{audit, backup, demo, serve, till};
+use crate::{admin, audit, backup, demo, serve, till};
 
 /// What a subcommand ends with: its exit code, or an error that `main` prints.
 pub type Ending = Result<ExitCode, Box<dyn Error + Send + Sync>>;
@@ -28,6 +28,8 @@ enum Command {
     Backup(backup::BackupArgs),
     /// Make books of a backup: sessions end, what was answered since cannot be done twice. See docs/operations.md.
     Restore(backup::RestoreArgs),
+    /// See and set what the operator decides while servers run, and look things up.
+    Admin(admin::Args),
     /// Run a merchant's till (the merchant computer 300).
     Till(Box<till::Args>),
     /// Run server, till and demo shop on this machine, to look at.
@@ -44,6 +46,7 @@ pub async fn run(cli: Cli) -> Ending {
         Command::Audit(args) => audit::run(&args).await,
         Command::Backup(args) => backup::backup(&args),
         Command::Restore(args) => backup::run(&args).await,
+        Command::Admin(args) => admin::run(args).await,
         Command::Till(args) => till::run(*args).await,
         Command::Demo(args) => demo::run(args).await,
     }

@@ -10,6 +10,7 @@
 //! | [`settings`] | the operator's configuration file |
 //! | [`log`], [`metrics`] | what the process says of itself |
 //! | [`door`] | how much public-key work anyone can cause |
+//! | [`admin`] | the operator's tools |
 //! | [`audit`] | proves the books |
 //! | [`backup`] | copies of the books, and books made of copies |
 //! | [`bank`] | the issuers of instruments |
@@ -20,6 +21,7 @@
 //! | [`texts`] | what people read on the pages of till and shop |
 //! | [`demo`] | server, till and shop on loopback |
 
+pub mod admin;
 pub mod audit;
 pub mod backup;
 pub mod bank;

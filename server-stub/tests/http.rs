@@ -20,7 +20,7 @@ use protocol::message::report::MessageReport;
 use protocol::money::Currency;
 use protocol::outcome::{Problem, ResponseCode};
 use protocol::persona::PersonaId;
-use protocol::value::{Index, SessionId};
+use protocol::value::{Index, OrderId, SessionId};
 use server_stub::http::{now, router};
 use server_stub::server::Config;
 use server_stub::store::record::{Attempts, Epoch, InstrumentId, LogKey, Session, Transaction};
@@ -189,6 +189,10 @@ impl Store for Failing {
 
     async fn epoch(&self) -> Result<Option<Epoch>, StoreError> {
         self.0.epoch().await
+    }
+
+    async fn payments_of(&self, order: &OrderId, limit: usize) -> Result<Vec<Transaction>, StoreError> {
+        self.0.payments_of(order, limit).await
     }
 
     async fn settings(&self) -> Result<Vec<Setting>, StoreError> {

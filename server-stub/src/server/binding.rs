@@ -236,8 +236,8 @@ fn instrument(
         return Err(Problem::FUNCTION_DISABLED.into());
     }
     let known = &draft.file.instruments;
-    let id = known.iter().find(|known| same(&known.keyed_hash, &keyed_hash)).map(|known| known.id);
-    if id.is_none() && known.len() >= MAX_INSTRUMENTS {
+    let before = known.iter().find(|known| same(&known.keyed_hash, &keyed_hash));
+    if before.is_none() && known.len() >= MAX_INSTRUMENTS {
         return Err(Refusal::because(
             Problem::LIMIT_EXCEEDED,
             Words::new(
@@ -249,7 +249,7 @@ fn instrument(
     let next = || InstrumentId(known.iter().map(|known| known.id.0).max().unwrap_or_default() + 1);
     let number = body.number.as_str();
     Ok(Instrument {
-        id: id.unwrap_or_else(next),
+        id: before.map_or_else(next, |before| before.id),
         kind: body.kind.as_str().to_owned(),
         sealed_number: autoclose.then(|| desk.vault.seal(NUMBER, number, rng)),
         agreements: body.agreements.iter().flat_map(|agreements| agreements.0.iter().copied()).collect::<BTreeSet<_>>(),
@@ -257,8 +257,9 @@ fn instrument(
         hash: desk.protocol.suite().instrument_hash(number, body.salt.as_slice()),
         keyed_hash,
         bound: desk.now,
-        first_used: None,
-        status: InstrumentStatus::Enabled,
+        first_used: before.and_then(|before| before.first_used),
+        // Who was disabled stays so, whatever is bound anew (252, `update`).
+        status: before.map_or(InstrumentStatus::Enabled, |before| before.status),
         enabled_from,
         functions,
         autoclose,

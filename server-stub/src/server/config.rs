@@ -7,7 +7,6 @@ use protocol::keys::Agreement;
 use protocol::money::{Currency, Money, MoneyFault, Rate, Rates};
 use serde::{Deserialize, Serialize};
 
-use super::fee::Fees;
 use super::language::Language;
 use super::service::Switches;
 
@@ -59,8 +58,6 @@ pub struct Config {
     pub agreements: Vec<Agreement>,
     /// Agreements that a persona must have agreed to before it binds an instrument.
     pub binding_agreements: Vec<Agreement>,
-    /// What services cost.
-    pub fees: Fees,
     /// What is switched off.
     pub switches: Switches,
     /// How many gifts wait for an e-mail address.
@@ -104,7 +101,6 @@ impl Default for Config {
             classic_caps: Some(ClassicCaps::CAUTIOUS),
             agreements: Vec::new(),
             binding_agreements: Vec::new(),
-            fees: Fees::default(),
             switches: Switches::default(),
             gifts: BTreeMap::new(),
             language: Language::default(),

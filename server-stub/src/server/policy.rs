@@ -93,9 +93,6 @@ impl Config {
     /// Takes over what was set, but for what depends on the clock.
     fn set(&mut self, item: Item) {
         match item {
-            Item::Fee { service, currency, fee } => {
-                self.fees.0.insert((service, currency), fee);
-            }
             Item::Agreement { agreement, at } => {
                 let list = match at {
                     AgreedAt::Registration => &mut self.agreements,

@@ -1,4 +1,4 @@
-//! What the server does for a persona: the operator may switch each off, for everyone or for one persona, and charge for some.
+//! What the server does for a persona: the operator may switch each off, for everyone or for one persona.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -58,11 +58,6 @@ impl Service {
     /// What it is called in settings and on the command line.
     pub fn name(self) -> &'static str {
         Self::ALL.iter().find(|(service, _)| *service == self).map_or("", |(_, name)| name)
-    }
-
-    /// Whether there can be a fee for it: only where its reply can say so.
-    pub fn has_fee(self) -> bool {
-        matches!(self, Self::Load | Self::Unload | Self::Open | Self::Close | Self::Collect | Self::Refund)
     }
 }
 

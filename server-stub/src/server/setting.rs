@@ -12,7 +12,6 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::config::Software;
-use super::fee::Fee;
 use super::service::Service;
 use crate::store::{Change, Setting};
 
@@ -28,15 +27,6 @@ pub enum Item {
         from: Date,
         /// How much.
         rate: Option<Rate>,
-    },
-    /// What a service costs.
-    Fee {
-        /// Which service.
-        service: Service,
-        /// On amounts of which currency.
-        currency: Currency,
-        /// How much.
-        fee: Fee,
     },
     /// A legal agreement.
     Agreement {
@@ -120,7 +110,6 @@ impl Item {
     pub fn topic(&self) -> &'static str {
         match self {
             Self::Rate { .. } => "rate",
-            Self::Fee { .. } => "fee",
             Self::Agreement { .. } => "agreement",
             Self::Software { .. } => "software",
             Self::Switch { .. } => "switch",
@@ -133,7 +122,6 @@ impl Item {
     pub fn name(&self) -> String {
         match self {
             Self::Rate { currency, from, .. } => format!("{currency} {}", from.text()),
-            Self::Fee { service, currency, .. } => format!("{service} {currency}"),
             Self::Agreement { agreement, .. } => agreement.number.to_string(),
             Self::Software { version, .. } => version.clone(),
             Self::Switch { persona, service, .. } => {
@@ -188,7 +176,6 @@ mod tests {
         let date = Date::from_millis(1_795_238_282_929);
         let items = [
             Item::Rate { currency: usd(), from: date, rate: Some(Rate::ONE) },
-            Item::Fee { service: Service::Collect, currency: usd(), fee: Fee { fixed: 25, points: 190, most: None } },
             Item::Software { version: "1.0win".to_owned(), verdict: Software::Warning("New software".into()) },
             Item::Switch { persona: None, service: Some(Service::Pay), since: date, note: String::new() },
             Item::Gift { number: 7, email: "a@b.example".to_owned(), amount: Money::new(usd(), 5), since: date },

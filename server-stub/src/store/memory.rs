@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use protocol::date::Date;
 use protocol::money::{Currency, Money};
 use protocol::persona::PersonaId;
-use protocol::value::{Index, SessionId};
+use protocol::value::{Index, OrderId, SessionId};
 
 use self::table::{Table, Undo};
 use super::books::{BookReader, BookRow, Books};
@@ -173,6 +173,12 @@ impl Store for MemoryStore {
         let mut tables = self.lock();
         tables.last_session += 1;
         Ok(SessionId::of_number(tables.last_session))
+    }
+
+    async fn payments_of(&self, order: &OrderId, limit: usize) -> Result<Vec<Transaction>, StoreError> {
+        let tables = self.lock();
+        let found = tables.collected.values().filter(|payment| payment.order_id == *order);
+        Ok(found.take(limit).cloned().collect())
     }
 
     async fn settings(&self) -> Result<Vec<Setting>, StoreError> {

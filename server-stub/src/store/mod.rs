@@ -30,7 +30,7 @@ use async_trait::async_trait;
 use protocol::date::Date;
 use protocol::money::Currency;
 use protocol::persona::PersonaId;
-use protocol::value::{Index, SessionId};
+use protocol::value::{Index, OrderId, SessionId};
 
 pub use account::Account;
 pub use books::{BookReader, BookRow, Books};
@@ -124,6 +124,9 @@ pub trait Store: Books {
 
     /// A number that no session has or will have but the one it is for.
     async fn new_session_id(&self) -> Result<SessionId, StoreError>;
+
+    /// Payments of an order id, of whatever payee, at most `limit`. Looks through all payments: for the operator's eyes.
+    async fn payments_of(&self, order: &OrderId, limit: usize) -> Result<Vec<Transaction>, StoreError>;
 
     /// What the operator has set, at most [`MAX_SETTINGS`] rows.
     async fn settings(&self) -> Result<Vec<Setting>, StoreError>;

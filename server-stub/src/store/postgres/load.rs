@@ -8,7 +8,7 @@ use protocol::date::Date;
 use protocol::message::statement::EntryLine;
 use protocol::money::Currency;
 use protocol::persona::PersonaId;
-use protocol::value::{Index, SessionId};
+use protocol::value::{Index, OrderId, SessionId};
 use tokio::{join, try_join};
 use tokio_postgres::Statement as Prepared;
 
@@ -195,6 +195,12 @@ pub async fn loaded_since(
 pub async fn attempts(client: &Object, id: &PersonaId) -> Result<Option<Attempts>, StoreError> {
     let sql = "SELECT * FROM attempt WHERE persona = $1";
     Ok(all(client, sql, &[&id.as_str()], read::attempts).await?.pop())
+}
+
+/// Payments of an order id.
+pub async fn payments_of(client: &Object, order: &OrderId, limit: usize) -> Result<Vec<Transaction>, StoreError> {
+    let sql = "SELECT * FROM transaction_130n WHERE order_id = $1 ORDER BY payer_session, payer_index LIMIT $2";
+    all(client, sql, &[&order.as_str(), &count(limit)?], read::transaction).await
 }
 
 /// What the operator has set.

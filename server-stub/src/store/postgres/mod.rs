@@ -35,7 +35,7 @@ use async_trait::async_trait;
 use protocol::date::Date;
 use protocol::money::Currency;
 use protocol::persona::PersonaId;
-use protocol::value::{Index, SessionId};
+use protocol::value::{Index, OrderId, SessionId};
 use tokio_postgres::Config;
 
 pub use self::books::PostgresBooks;
@@ -132,6 +132,10 @@ impl Store for PostgresStore {
 
     async fn due(&self, now: Date, limit: usize) -> Result<Vec<PersonaId>, StoreError> {
         load::due(&self.link.client().await?, now, limit).await
+    }
+
+    async fn payments_of(&self, order: &OrderId, limit: usize) -> Result<Vec<Transaction>, StoreError> {
+        load::payments_of(&self.link.client().await?, order, limit).await
     }
 
     async fn settings(&self) -> Result<Vec<Setting>, StoreError> {

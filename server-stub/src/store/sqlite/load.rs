@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use protocol::date::Date;
 use protocol::money::Currency;
 use protocol::persona::PersonaId;
-use protocol::value::{Index, SessionId};
+use protocol::value::{Index, OrderId, SessionId};
 use rusqlite::types::FromSql;
 use rusqlite::{CachedStatement, Connection, Params, Row, params};
 
@@ -215,6 +215,12 @@ pub fn attempts(db: &Connection, id: &PersonaId) -> Result<Option<Attempts>, Sto
 /// What the last restore began.
 pub fn epoch(db: &Connection) -> Result<Option<Epoch>, StoreError> {
     one(db, "SELECT * FROM epoch ORDER BY number DESC LIMIT 1", [], read::epoch)
+}
+
+/// Payments of an order id.
+pub fn payments_of(db: &Connection, order: &OrderId, limit: usize) -> Result<Vec<Transaction>, StoreError> {
+    let sql = "SELECT * FROM transaction_130n WHERE order_id = ?1 ORDER BY payer_session, payer_index LIMIT ?2";
+    all(db, sql, params![order.as_str(), count(limit)?], read::transaction)
 }
 
 /// What the operator has set.

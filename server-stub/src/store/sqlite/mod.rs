@@ -18,7 +18,7 @@ use async_trait::async_trait;
 use protocol::date::Date;
 use protocol::money::Currency;
 use protocol::persona::PersonaId;
-use protocol::value::{Index, SessionId};
+use protocol::value::{Index, OrderId, SessionId};
 use rusqlite::{Connection, OpenFlags};
 
 use self::committer::Committer;
@@ -138,6 +138,10 @@ impl Store for SqliteStore {
 
     async fn epoch(&self) -> Result<Option<Epoch>, StoreError> {
         self.read(load::epoch)
+    }
+
+    async fn payments_of(&self, order: &OrderId, limit: usize) -> Result<Vec<Transaction>, StoreError> {
+        self.read(|connection| load::payments_of(connection, order, limit))
     }
 
     async fn settings(&self) -> Result<Vec<Setting>, StoreError> {

@@ -1,0 +1,139 @@
+//! The operator's tools as they are called: `server-stub admin`.
+
+mod common;
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use common::actor::ACCOUNT;
+use common::payment::Deal;
+use common::{Kind, World, money};
+use protocol::Protocol;
+use protocol::outcome::Problem;
+use serde_json::Value;
+use server_stub::serve;
+use server_stub::server::Server;
+use server_stub::settings::Settings;
+use server_stub::store::{KeyPlace, Place};
+
+fn admin(folder: &Path, args: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_server-stub"));
+    command.arg("admin").arg("--data-dir").arg(folder).arg("--json").args(args);
+    command.output().expect("the program runs")
+}
+
+/// What a command shows.
+fn shown(folder: &Path, args: &[&str]) -> Value {
+    let output = admin(folder, args);
+    assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).expect("JSON")
+}
+
+/// What a command that cannot be meant says.
+fn refused(folder: &Path, args: &[&str]) -> String {
+    let output = admin(folder, args);
+    assert!(!output.status.success(), "{args:?} was done");
+    String::from_utf8(output.stderr).expect("text")
+}
+
+async fn server(folder: &Path) -> Server {
+    let place = Place::in_folder(folder);
+    serve::open(&Settings::default(), &place, &KeyPlace::default()).await.expect("a server")
+}
+
+#[tokio::test]
+async fn what_the_operator_sets_is_in_force() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path();
+    assert!(refused(path, &["rate", "list"]).contains("no server has been started there"));
+    drop(server(path).await);
+    shown(path, &["rate", "set", "chf", "0.85"]);
+    shown(path, &["rate", "withdraw", "kwd"]);
+    let rates = shown(path, &["rate", "set", "eur", "0.95", "--from", "2099-01-01"]);
+    let eur: Vec<_> = rates["rates"].as_array().expect("rows").iter().filter(|row| row["currency"] == "eur").collect();
+    assert_eq!((&eur[0]["state"], &eur[1]["state"]), (&"in force".into(), &"to come".into()));
+    shown(path, &["agreement", "set", "75", "--title", "Terms", "--url", "https://pay.example/terms"]);
+    shown(path, &["software", "warn", "1.0win", "New software is available."]);
+    let keys = shown(path, &["key", "rotate", "--overlap-days", "7"]);
+    assert_eq!(keys["keys"].as_array().map(Vec::len), Some(2));
+    let published = server(path).await.published();
+    assert!(published.currencies.contains(&"chf".to_owned()) && !published.currencies.contains(&"kwd".to_owned()));
+    assert_eq!(published.agreements[0].number, 75);
+    let names: Vec<_> = published.keys.iter().map(|key| key.serverkey.as_str()).collect();
+    assert_eq!(names, ["CC2002", "CC2001"], "the new key first, the old one still opens");
+    assert!(refused(path, &["key", "destroy", "CC2001"]).contains("not retired yet"));
+    shown(path, &["key", "rotate", "--overlap-days", "0"]);
+    shown(path, &["key", "destroy", "CC2002"]);
+    let published = server(path).await.published();
+    assert_eq!(published.keys.iter().map(|key| key.serverkey.as_str()).collect::<Vec<_>>(), ["CC2003", "CC2001"]);
+}
+
+#[tokio::test]
+async fn what_cannot_be_meant_is_refused_and_changes_nothing() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path();
+    drop(server(path).await);
+    for (args, why) in [
+        (&["rate", "set", "usd", "2"][..], "base currency"),
+        (&["rate", "set", "xyz", "2"], "is no currency"),
+        (&["rate", "set", "eur", "0"], "is no rate"),
+        (&["rate", "set", "eur", "1", "--from", "2001-01-01"], "cannot begin in the past"),
+        (&["rate", "cancel", "eur", "--from", "2099-01-01"], "no rate eur"),
+        (&["agreement", "set", "1", "--title", "x", "--url", "javascript:x"], "is no address"),
+        (&["switch", "off"], "required"),
+        (&["switch", "off", "--persona", "brianb-41"], "is no persona id"),
+        (&["switch", "off", "--persona", "brianb-40"], "there is no persona"),
+        (&["switch", "off", "--service", "dance"], "is no service"),
+        (&["persona", "brianb-40"], "there is no persona"),
+        (&["session", "7"], "there is no session 7"),
+        (&["gift", "add", "a@b.example", "usd 0.00"], "is no amount"),
+    ] {
+        let said = refused(path, args);
+        assert!(said.contains(why), "{args:?}: {said}");
+    }
+    assert_eq!(server(path).await.store().settings().await, Ok(Vec::new()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn personas_sessions_and_payments_are_found_and_instruments_disabled() {
+    let mut world = World::new(Protocol::V2, Kind::Sqlite);
+    std::fs::create_dir(world.folder().join("keys")).expect("a folder");
+    let mut brian = world.customer("brianb", "usd 100.00").await;
+    let mut acme = world.registered("merchant", "acme").await;
+    let (mut wallet, mut till) =
+        (world.open(&mut brian, "usd 50.00", 60, 10).await, world.open(&mut acme, "usd 0.00", 60, 10).await);
+    let payee = acme.id.clone().expect("a persona");
+    let deal = Deal { payee: &payee, order: "1231-3424", price: "usd 42.50", amount: "usd 42.50" };
+    world.pay(&mut wallet, &mut till, &deal).await;
+    let folder = world.folder().to_owned();
+    let found = shown(&folder, &["payment", "1231-3424"]);
+    assert_eq!(
+        (&found["payments"][0]["payer"], &found["payments"][0]["collected"]),
+        (&"brianb-40".into(), &"usd 42.50".into())
+    );
+    let other = shown(&folder, &["payment", "1231-3424", "--payee", "brianb-40"]);
+    assert_eq!(other["payments"].as_array().map(Vec::len), Some(0));
+    let session = shown(&folder, &["session", &wallet.id_text()]);
+    assert_eq!(
+        (&session["sessions"][0]["current"], &session["sessions"][0]["uses"]),
+        (&"usd 7.50".into(), &"1".into())
+    );
+    let persona = shown(&folder, &["persona", "brianb-40"]);
+    assert_eq!(persona["containers"][0]["available"], "usd 50.00");
+    assert!(!persona.to_string().contains(ACCOUNT), "no number is shown: none is known");
+    // Disabled, an instrument stays so though its owner binds it anew.
+    shown(&folder, &["instrument", "disable", "brianb-40", "1"]);
+    assert_eq!(world.move_funds(&mut brian, "usd 1.00").await.problem, Some(Problem::INSTRUMENT_DISABLED));
+    world.bind(&mut brian, ACCOUNT, "dda", "load,unload").await;
+    assert_eq!(world.move_funds(&mut brian, "usd 1.00").await.problem, Some(Problem::INSTRUMENT_DISABLED));
+    shown(&folder, &["instrument", "enable", "brianb-40", "1"]);
+    assert_eq!(world.move_funds(&mut brian, "usd 1.00").await.balance, Some(money("usd 51.00")));
+    // Switched off here, refused there.
+    shown(&folder, &["switch", "off", "--persona", "brianb-40", "--service", "unload", "--note", "asked by phone"]);
+    world.server.refresh(world.now).await.expect("settings");
+    assert_eq!(world.move_funds(&mut brian, "usd -1.00").await.problem, Some(Problem::SERVICE_DISABLED));
+    shown(&folder, &["switch", "on", "--persona", "brianb-40", "--service", "unload"]);
+    world.server.refresh(world.now).await.expect("settings");
+    assert_eq!(world.move_funds(&mut brian, "usd -1.00").await.problem, None);
+    common::assert_sound(&*world.store).await;
+}
