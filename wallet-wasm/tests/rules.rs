@@ -215,8 +215,7 @@ async fn an_offer_whose_addresses_point_elsewhere_is_refused() {
     let (sim, store) = (Sim::new(Protocol::V2), MemoryStore::new());
     let (wallet, _) = with_session(&sim, &store).await;
     for origin in ["https://evil.example", "http://127.0.0.1:8403", "http://localhost:8402", "http://[::1]:8402"] {
-        let earth = &mut *sim.earth.borrow_mut();
-        let text = earth.till.offer(&mut earth.bank, "order-1", "usd 1.00", origin);
+        let text = sim.earth.borrow_mut().of_origin(origin);
         assert_eq!(wallet.accept(page("1"), &text).await, Err(WalletFault::refused(Problem::FORM)), "{origin}");
     }
     let honest = offer(&sim, "order-1", "usd 1.00");
@@ -232,8 +231,8 @@ async fn an_offer_whose_addresses_point_elsewhere_is_refused() {
 
 /// The message with a checksum that fits, where it can still be read at all.
 fn resealed(text: &str) -> String {
-    let body: String =
-        text.lines().filter(|line| !line.contains("/checksum")).map(|line| format!("{line}\r\n")).collect();
+    let lines = text.lines().filter(|line| !line.contains("/checksum"));
+    let body = lines.fold(String::new(), |body, line| body + line + "\r\n");
     protocol::envelope::Envelope::parse(body.as_bytes()).map_or(text.to_owned(), |envelope| envelope.write())
 }
 

@@ -82,6 +82,11 @@ pub struct Earth {
 }
 
 impl Earth {
+    /// An offer whose addresses are of that origin.
+    pub fn of_origin(&mut self, origin: &str) -> String {
+        self.till.offer(&mut self.bank, "order-1", "usd 1.00", origin)
+    }
+
     /// An offer of rocket shoes with other words.
     pub fn with_note(&mut self, note: &str) -> String {
         note.clone_into(&mut self.till.note);
