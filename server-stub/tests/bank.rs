@@ -20,7 +20,7 @@ use tokio::task::JoinSet;
 /// How many accounts there are.
 const ACCOUNTS: usize = 8;
 /// What is in all of them together, cents.
-const TOTAL: i64 = 100 * ACCOUNTS as i64;
+const TOTAL: i64 = 100 * 8;
 /// How many transfers are under way at once, and how often.
 const AT_ONCE: usize = 16;
 const ROUNDS: usize = 25;
