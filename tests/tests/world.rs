@@ -46,3 +46,24 @@ fn a_death_at_any_moment_of_any_procedure_does_no_harm() {
         }
     }
 }
+
+#[test]
+#[ignore = "soak: thousands of schedules"]
+fn thousands_of_schedules_make_nobody_lose_money() {
+    (0..250).for_each(|dozen| run_from(100_000 + dozen * SCHEDULES));
+}
+
+#[test]
+#[ignore = "soak: every pair of moments"]
+fn two_deaths_at_any_two_moments_do_no_harm() {
+    let genesis = Genesis::empty().expect("keys can be made");
+    let whole = genesis.tell(&[], false).expect("a calm story").moments;
+    for first in 1..=whole {
+        // The second may come while the first is being mended, which is when there are new moments.
+        for second in first + 1..=whole + 20 {
+            if let Err(failure) = genesis.tell(&[first, second], false) {
+                panic!("deaths at moments {first} and {second}: {}", failure.lie);
+            }
+        }
+    }
+}
