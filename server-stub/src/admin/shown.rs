@@ -28,7 +28,7 @@ impl Table {
     /// Adds a row, with a cell for each column.
     pub fn row<const N: usize>(&mut self, cells: [String; N]) {
         debug_assert_eq!(N, self.head.len(), "a cell for each column");
-        self.rows.push(cells.to_vec());
+        self.rows.push(Vec::from(cells));
     }
 
     fn widths(&self) -> Vec<usize> {

@@ -18,12 +18,16 @@ pub struct Street {
     lost_replies: Rc<Cell<u32>>,
     key: Rc<RefCell<Option<String>>>,
     outcomes: Rc<RefCell<Vec<PageOutcome>>>,
+    stopwatch: Cell<i64>,
 }
+
+/// What everything takes that is measured, milliseconds.
+const SLOW_MILLIS: i64 = 10_000;
 
 impl Street {
     /// A street in good order.
     pub fn new(town: Rc<Town>) -> Self {
-        Self { town, lost_replies: Rc::default(), key: Rc::default(), outcomes: Rc::default() }
+        Self { town, lost_replies: Rc::default(), key: Rc::default(), outcomes: Rc::default(), stopwatch: Cell::new(0) }
     }
 
     /// Loses the next `count` replies; what was asked is done all the same.
@@ -49,6 +53,12 @@ impl Street {
 impl World for Street {
     fn now(&self) -> Date {
         self.town.now()
+    }
+
+    /// A slow machine's: a passphrase then costs the least that is allowed, and tests take no longer than they must.
+    fn stopwatch_ms(&self) -> i64 {
+        self.stopwatch.set(self.stopwatch.get() + SLOW_MILLIS);
+        self.stopwatch.get()
     }
 
     fn rng(&self) -> Box<dyn CryptoRng> {

@@ -14,7 +14,7 @@ use protocol::date::Date;
 use protocol::money::Currency;
 use protocol::persona::PersonaId;
 use protocol::store as client;
-use protocol::value::{Index, SessionId};
+use protocol::value::{Index, OrderId, SessionId};
 use server_stub::store as ledger;
 use server_stub::store::record::{Attempts, Epoch, InstrumentId, LogKey, Session, Transaction};
 
@@ -182,6 +182,14 @@ impl ledger::Store for ServerDisk {
 
     async fn new_session_id(&self) -> Result<SessionId, ledger::StoreError> {
         self.platter.new_session_id().await
+    }
+
+    async fn payments_of(&self, order: &OrderId, limit: usize) -> Result<Vec<Transaction>, ledger::StoreError> {
+        self.platter.payments_of(order, limit).await
+    }
+
+    async fn settings(&self) -> Result<Vec<ledger::Setting>, ledger::StoreError> {
+        self.platter.settings().await
     }
 
     async fn commit(&self, set: ledger::ChangeSet) -> Result<(), ledger::CommitError> {

@@ -54,7 +54,11 @@ pub struct Browser {
     seat: Seat,
     net: Rc<Net>,
     tills: Vec<Shop>,
+    stopwatch: Cell<i64>,
 }
+
+/// What everything takes that is measured, milliseconds.
+const SLOW_MILLIS: i64 = 10_000;
 
 /// Where something can be bought.
 pub type Shop = (&'static str, Owner);
@@ -69,6 +73,12 @@ impl std::fmt::Debug for Browser {
 impl World for Browser {
     fn now(&self) -> Date {
         Date::from_millis(now_millis() + self.seat.wrong_millis.get())
+    }
+
+    /// A slow machine's: a passphrase then costs the least that is allowed.
+    fn stopwatch_ms(&self) -> i64 {
+        self.stopwatch.set(self.stopwatch.get() + SLOW_MILLIS);
+        self.stopwatch.get()
     }
 
     fn rng(&self) -> Box<dyn CryptoRng> {
@@ -111,7 +121,7 @@ impl World for Browser {
 /// Opens a wallet on its disk.
 pub fn open(seat: &Seat, net: &Rc<Net>, tills: &[Shop]) -> Rc<Customer> {
     seat.starts.set(seat.starts.get() + 1);
-    let browser = Browser { seat: seat.clone(), net: Rc::clone(net), tills: tills.to_vec() };
+    let browser = Browser { seat: seat.clone(), net: Rc::clone(net), tills: tills.to_vec(), stopwatch: Cell::new(0) };
     let run = format!("{}-{}", seat.party.0, seat.starts.get());
     let disk = WalletDisk { party: seat.party, platter: seat.disk.clone() };
     let key = seat.key.borrow().clone();
