@@ -121,7 +121,8 @@ async fn no_secret_is_told_in_the_log() {
     let mut canaries = vec![api_key.clone(), api_key["paycash_".len()..].to_owned(), secret.to_owned()];
     for bytes in [&private, &private[private.len() - 32..].to_vec(), &session, &secret_bytes] {
         canaries.push(protocol::value::to_base64(bytes));
-        canaries.push(bytes.iter().map(|byte| format!("{byte:02x}")).collect());
+        let hex: Vec<_> = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        canaries.push(hex.concat());
         canaries.push(format!("{bytes:?}"));
     }
     canaries.push("059013218175654".to_owned());
