@@ -96,7 +96,7 @@ async fn show(args: &Args, data: &Path) -> Result<(), Box<dyn Error + Send + Syn
     let playground = Some(playground);
     let shelves = shop::router(shop::Config { origin, till: till_url, api_key, assets, playground });
     announce(&[("server", at_server), ("till", at_till), ("shop", at_shop)])?;
-    let till = axum::serve(till, till::routes::all(merchant)).into_future();
+    let till = axum::serve(till, till::routes::all(merchant, axum::Router::new())).into_future();
     let shop = axum::serve(shop, shelves).into_future();
     tokio::select! {
         ended = payments => ended??,

@@ -150,6 +150,9 @@ async fn a_session_over_its_lifetime_returns_what_is_left() -> Result<()> {
     let session = brian.open_session(christmas_shopping()).await?;
     town.wait_secs(120 * 60 + 1);
     town.server().sweep(town.now()).await?;
+    // Left alone for two hours, the wallet has locked itself.
+    assert_eq!(brian.state().await?.home, None);
+    brian.unlock("enterprise").await?;
     let home = brian.state().await?.home.expect("an open wallet");
     let shown = home.sessions.iter().find(|shown| shown.id == session.id).expect("the session");
     assert_eq!(shown.state, SessionState::Expired);

@@ -1,3 +1,4 @@
+// @ts-check
 // Makes one module of zxcvbn-ts for the extension's passphrase meter: node zxcvbn.mjs FILE.
 //
 // The library's own bundle is a classic script that hangs itself onto `this`; its list of common passwords is far longer

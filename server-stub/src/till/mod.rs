@@ -328,7 +328,7 @@ pub async fn run(args: Args) -> Ending {
     let address = listener.local_addr()?;
     let (till, api_key) = Till::start(&args, address).await?;
     announce(address, api_key.as_deref())?;
-    let routes = routes::all(till).merge(security_txt::router(&args.security_contact));
+    let routes = routes::all(till, security_txt::router(&args.security_contact));
     axum::serve(listener, routes).with_graceful_shutdown(until_asked()?).await?;
     Ok(ExitCode::SUCCESS)
 }

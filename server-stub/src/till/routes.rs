@@ -35,8 +35,8 @@ const PREFLIGHT: Duration = Duration::from_hours(1);
 /// Longest time for a request, the collector's patience included.
 const REQUEST: Duration = Duration::from_secs(40);
 
-/// All routes of a till.
-pub fn all(till: Arc<Till>) -> Router {
+/// All routes of a till, and others that are not its own. What none of them knows is answered as a problem too.
+pub fn all(till: Arc<Till>, others: Router) -> Router {
     let shop = Router::new()
         .route("/orders", post(orders::place_order))
         .route("/orders/{id}", get(orders::show_order))
@@ -56,6 +56,7 @@ pub fn all(till: Arc<Till>) -> Router {
     finished(shop.with_state(till.clone()))
         .merge(dashboard::routes(till.clone()))
         .merge(public_routes(till))
+        .merge(others)
         .layer(map_response(in_form))
 }
 

@@ -298,8 +298,11 @@ impl Hand {
         self.wallet.close_session(&id).await.map(drop).map_err(|fault| fault.to_string())
     }
 
-    /// Finishes what waits and closes what is open.
+    /// Finishes what waits and closes what is open. A wallet that was left alone has locked itself.
     async fn clear_up(&self) {
+        if self.wallet.state().await.is_ok_and(|state| state.phase == Phase::Locked) {
+            let _ = self.wallet.unlock(CANARY_PASSPHRASE).await;
+        }
         let _ = self.wallet.resume().await;
         let Ok(Some(home)) = self.wallet.state().await.map(|state| state.home) else { return };
         for session in home.sessions.iter().filter(|session| session.state != SessionState::Closed) {
