@@ -5,7 +5,8 @@ use std::{fs, time::Duration};
 use anyhow::{Context as _, Result, bail};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::json;
-use thirtyfour::{By, WebElement, WindowHandle, error::WebDriverResult, extensions::query::ElementQueryable as _};
+use thirtyfour::error::{WebDriverError, WebDriverErrorInner, WebDriverResult};
+use thirtyfour::{By, WebElement, WindowHandle, extensions::query::ElementQueryable as _};
 use tokio::time::{Instant, sleep};
 
 use super::{Browser, built};
@@ -14,10 +15,17 @@ use super::{Browser, built};
 pub const PATIENCE: Duration = Duration::from_secs(30);
 /// How often to look.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
+/// How often a page may draw an element anew between our finding and our using it.
+const REDRAWN: usize = 5;
 /// How much of a page's text an error shows.
 const EXCERPT: usize = 400;
 /// How many of the latest lines of the console an error shows.
 const LAST_LINES: usize = 5;
+
+/// Whether the page has drawn the element anew since it was found.
+fn is_stale(error: &WebDriverError) -> bool {
+    matches!(error.as_inner(), WebDriverErrorInner::StaleElementReference(_))
+}
 
 impl Browser {
     /// Opens an address in the current tab.
@@ -44,11 +52,15 @@ impl Browser {
     ///
     /// If none is shown in time; the error shows what was there instead.
     pub async fn element(&self, css: &str) -> Result<WebElement> {
-        let query = self.driver.query(By::Css(css)).wait(PATIENCE, LOOK_EVERY).and_displayed();
-        match query.first().await {
-            Ok(element) => Ok(element),
-            Err(error) => Err(error).context(format!("no {css} on {}", self.page_excerpt().await)),
+        for _ in 0..REDRAWN {
+            let query = self.driver.query(By::Css(css)).wait(PATIENCE, LOOK_EVERY).and_displayed();
+            match query.first().await {
+                Err(error) if is_stale(&error) => {}
+                Ok(element) => return Ok(element),
+                Err(error) => return Err(error).context(format!("no {css} on {}", self.page_excerpt().await)),
+            }
         }
+        bail!("{css} is drawn anew again and again on {}", self.page_excerpt().await)
     }
 
     /// Clicks an element as soon as it is shown and enabled.
@@ -57,11 +69,21 @@ impl Browser {
     ///
     /// If it is not there to be clicked in time.
     pub async fn click(&self, css: &str) -> Result<()> {
-        let query = self.driver.query(By::Css(css)).wait(PATIENCE, LOOK_EVERY).and_clickable();
-        match query.first().await {
-            Ok(element) => element.click().await.with_context(|| format!("clicking {css}")),
-            Err(error) => Err(error).context(format!("no {css} to click on {}", self.page_excerpt().await)),
+        for _ in 0..REDRAWN {
+            let query = self.driver.query(By::Css(css)).wait(PATIENCE, LOOK_EVERY).and_clickable();
+            let clicked = match query.first().await {
+                Ok(element) => element.click().await,
+                Err(error) => Err(error),
+            };
+            match clicked {
+                Err(error) if is_stale(&error) => {}
+                Ok(()) => return Ok(()),
+                Err(error) => {
+                    return Err(error).context(format!("no {css} to click on {}", self.page_excerpt().await));
+                }
+            }
         }
+        bail!("{css} is drawn anew again and again on {}", self.page_excerpt().await)
     }
 
     /// Replaces what stands in a field.
