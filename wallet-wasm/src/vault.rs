@@ -62,7 +62,7 @@ pub struct Cost {
 impl Cost {
     /// The least that is taken (OWASP's first choice for Argon2id): about a tenth of a second in the browser.
     pub const LEAST: Self = Self { memory_kib: 19 * 1024, passes: 2, lanes: 1 };
-    /// What is taken where the machine makes it in [`Cost::PATIENCE_MS`].
+    /// What is taken where the machine makes it in `PATIENCE_MS`.
     pub const BEST: Self = Self { memory_kib: 64 * 1024, passes: 3, lanes: 1 };
     /// Nobody waits longer for a passphrase to be checked.
     const PATIENCE_MS: i64 = 1_000;

@@ -9,7 +9,7 @@
 //! | [`desk`] | books, server and clock together; requests that are sent until their reply is booked |
 //! | [`setup`], [`sessions`], [`collector`] | registration and binding; sales sessions; CA1 to CA4 |
 //! | [`refunds`], [`settlement`] | money that goes back, and to the bank |
-//! | [`routes`], [`api`], [`order_form`], [`problem`] | HTTP |
+//! | [`routes`], `api`, [`order_form`], [`problem`] | HTTP |
 //! | [`dashboard`] | pages for the merchant |
 //! | [`webhooks`] | events on their way to the shop |
 //!

@@ -1,7 +1,9 @@
 //! The backup file: all that is needed to get at the money from another device, sealed under a passphrase of its own.
 //!
-//!     "PAY CASH WALLET BACKUP" line end, then base64 of:
-//!     version (1) | memory KiB (4) | passes (4) | lanes (4) | salt (16) | nonce (24) | XChaCha20-Poly1305 of the contents
+//! ```text
+//! "PAY CASH WALLET BACKUP" line end, then base64 of:
+//! version (1) | memory KiB (4) | passes (4) | lanes (4) | salt (16) | nonce (24) | XChaCha20-Poly1305 of the contents
+//! ```
 //!
 //! The associated data is everything before the nonce, behind the name of the format; the key is made by Argon2id. The file holds keys and
 //! instruments, and no balances, sessions or receipts: what a restore shows is what the server says.

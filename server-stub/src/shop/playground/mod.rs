@@ -2,11 +2,11 @@
 //! the messages of a payment, opened.
 //!
 //! Nothing is pretended: a refusal is the server's own and sealed like any other, a slow, missing or lost answer happens on
-//! the line between till and server, which here leads through [`line`].
+//! the line between till and server, which here leads through [`mod@line`].
 //!
 //! | room | what lives there |
 //! | --- | --- |
-//! | [`line`] | between till and server: slow, down, replies lost; writes CA2 and CA3 down |
+//! | [`mod@line`] | between till and server: slow, down, replies lost; writes CA2 and CA3 down |
 //! | [`tape`] | what was said in the latest payments, and what each order rehearses |
 //! | [`decode`] | a payment's messages, label by label |
 //! | [`shopper`] | the test shopper |
