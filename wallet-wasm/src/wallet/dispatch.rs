@@ -1,16 +1,13 @@
 //! Messages of the extension's pages and of web pages, as JSON: convert, call, convert.
 
-use std::future::{Ready, ready};
-
-use protocol::outcome::Problem;
 use protocol::store::Store;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use wallet_messages::{
-    Action, AllowSilent, Answer, AnswerChallenge, Approve, Ask, Autoclose, BackUp, BindInstrument, ChangeKey,
-    ChangePassphrase, CloseSession, DismissNotice, Done, Export, Fault, Load, Lock, LookUpServer, OpenSession,
-    ReadApproval, ReadHistory, ReadMessages, ReadReceipt, ReadSettings, ReadState, ReadTotals, Refresh, Refuse,
-    Register, Resend, Restore, Retry, RevokeSilent, SetLock, SetOpening, Touch, Unload, Unlock,
+    Action, AllowSilent, Answer, AnswerChallenge, Approve, Ask, Autoclose, BackUp, BindInstrument, ChangePassphrase,
+    CloseSession, DismissNotice, Export, Fault, Load, Lock, LookUpServer, OpenSession, ReadApproval, ReadHistory,
+    ReadMessages, ReadReceipt, ReadSettings, ReadState, ReadTotals, Refresh, Refuse, Register, Resend, Restore, Retry,
+    RevokeSilent, SetLock, SetOpening, Touch, Unload, Unlock,
 };
 
 use super::Wallet;
@@ -52,11 +49,6 @@ macro_rules! table {
     };
 }
 
-/// The protocol has no message by which a persona's key is exchanged: no server does it.
-fn keys_stay() -> Ready<Result<Done, WalletFault>> {
-    ready(Err(WalletFault::refused(Problem::SERVICE_DISABLED)))
-}
-
 /// Answers a page of the extension.
 pub async fn ui<S: Store, W: World>(wallet: &Wallet<S, W>, message: &str) -> String {
     let ask = Some(message).filter(|message| message.len() <= MAX_MESSAGE_BYTES);
@@ -95,7 +87,6 @@ pub async fn ui<S: Store, W: World>(wallet: &Wallet<S, W>, message: &str) -> Str
         ReadMessages as asked => wallet.messages(asked);
         BackUp as asked => wallet.back_up(asked);
         Restore as asked => wallet.restore(asked);
-        ChangeKey as _asked => keys_stay();
         Refresh as _asked => wallet.refresh();
         Autoclose as asked => wallet.autoclose(asked);
     } }

@@ -132,7 +132,6 @@ impl<S: Store, W: World> Wallet<S, W> {
             persona: persona.id.as_str().to_owned(),
             balance: (told.as_of > Date::from_millis(0)).then(|| money_view(told.available)),
             returned: recovered.map(money_view),
-            keys_changed: false,
         })
     }
 

@@ -261,10 +261,6 @@ actions! {
         passphrase: String,
     } -> Restored;
 
-    /// Makes a new private key: whoever has the old one can do nothing any more. The protocol has no message for it yet:
-    /// the answer is `service-disabled`.
-    "change-key" ChangeKey {} -> Done;
-
     /// Asks the server what the persona owns and what happened to it, refunds among it (ST1/ST2).
     "refresh" Refresh {} -> Done;
 

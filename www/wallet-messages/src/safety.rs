@@ -14,8 +14,6 @@ pub struct Restored {
     pub balance: Option<MoneyView>,
     /// What came back from sessions that were open elsewhere.
     pub returned: Option<MoneyView>,
-    /// Whether the old keys are worthless already; if not, the wallet goes on trying.
-    pub keys_changed: bool,
 }
 
 /// How an autoclose ended.

@@ -288,8 +288,6 @@ pub enum ActivityKind {
     Close,
     /// A merchant gave something back.
     Refund,
-    /// New keys.
-    ChangeKey,
 }
 
 /// How an activity ended.

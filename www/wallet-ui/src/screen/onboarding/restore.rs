@@ -58,13 +58,13 @@ pub fn ask(step: RwSignal<Step>) -> impl IntoView {
 
 /// Says what there is now, by the server's word.
 pub fn done(restored: Restored) -> impl IntoView {
-    let Restored { persona, balance, returned, keys_changed } = restored;
+    let Restored { persona, balance, returned } = restored;
     let holds = match &balance {
         Some(balance) => t_with("restored_holds", &[&format::money(balance)]),
         None => t("restored_unknown"),
     };
     let returned = returned.map(|amount| t_with("restored_returned", &[&format::money(&amount)]));
-    let keys = if keys_changed { t("restored_keys") } else { t("restored_keys_waiting") };
+    let keys = t("restored_keys");
     view! {
         <Screen title=t("restored_title") testid="onboarding-restored">
             <p class="banknote-id"><code data-testid="registered-persona">{persona}</code></p>

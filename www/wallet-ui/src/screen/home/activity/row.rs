@@ -67,6 +67,5 @@ pub fn kind(kind: ActivityKind) -> String {
         ActivityKind::Pay => t("activity_pay"),
         ActivityKind::Close => t("activity_close"),
         ActivityKind::Refund => t("activity_refund"),
-        ActivityKind::ChangeKey => t("activity_change_key"),
     }
 }

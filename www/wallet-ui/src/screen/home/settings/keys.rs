@@ -1,7 +1,7 @@
-//! New keys, and the server's word on what there is.
+//! The server's word on what there is.
 
 use leptos::prelude::*;
-use wallet_messages::{ChangeKey, Refresh};
+use wallet_messages::Refresh;
 use web_sys::SubmitEvent;
 
 use super::panel as framed;
@@ -18,23 +18,18 @@ pub fn panel() -> impl IntoView {
     framed(t("keys_title"), view! { <p>{t("keys_what")}</p> }, &Route::Keys, t("keys_open"), "go-keys")
 }
 
-/// The screen: two questions to the server.
+/// The screen: a question to the server.
 #[component]
 pub fn Keys() -> impl IntoView {
     let (wallet, notice) = (Wallet::here(), Notice::here());
-    let (asks, changes) = (Task::new(), Task::new());
-    let back = move |said: &'static str| {
-        notice.say(t(said));
-        wallet.refresh();
-        Route::Settings.go();
-    };
+    let asks = Task::new();
     let ask = move |event: SubmitEvent| {
         event.prevent_default();
-        asks.run(Refresh {}, move |_| back("refresh_done"));
-    };
-    let change = move |event: SubmitEvent| {
-        event.prevent_default();
-        changes.run(ChangeKey {}, move |_| back("keys_changed"));
+        asks.run(Refresh {}, move |_| {
+            notice.say(t("refresh_done"));
+            wallet.refresh();
+            Route::Settings.go();
+        });
     };
     view! {
         <Screen title=t("keys_title") testid="keys" back=Route::Settings.link()>
@@ -43,14 +38,6 @@ pub fn Keys() -> impl IntoView {
                 <p>{t("refresh_why")}</p>
                 <form on:submit=ask><Submit task=asks label=t("refresh") waiting=t("refresh_waiting") testid="refresh-submit" /></form>
                 <FaultNote fault=asks.fault />
-            </section>
-            <section class="panel setting">
-                <h2>{t("keys_change_title")}</h2>
-                <p>{t("keys_change_why")}</p>
-                <form on:submit=change>
-                    <Submit task=changes label=t("keys_change") waiting=t("keys_waiting") testid="keys-submit" />
-                </form>
-                <FaultNote fault=changes.fault />
             </section>
         </Screen>
     }
