@@ -47,9 +47,12 @@ impl Demo {
     }
 }
 
-/// Reads on until `NAME listening on URL`.
-fn announced(lines: &mut BufReader<ChildStdout>, name: &str) -> Result<String> {
-    let start = format!("{name} listening on ");
+/// Reads on until `NAME listening on URL`; without a name, until `listening on URL`.
+///
+/// # Errors
+/// The program ended before.
+pub fn announced(lines: &mut BufReader<ChildStdout>, name: &str) -> Result<String> {
+    let start = format!("{name} listening on ").trim_start().to_owned();
     let mut line = String::new();
     while lines.read_line(&mut line)? > 0 {
         if let Some(url) = line.trim_end().strip_prefix(&start) {
