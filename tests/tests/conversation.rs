@@ -162,3 +162,28 @@ async fn a_session_over_its_lifetime_returns_what_is_left() -> Result<()> {
     assert_eq!(reopened.left, dollars(10_000));
     Ok(())
 }
+
+#[tokio::test]
+async fn a_refund_reaches_the_shopper_after_the_session_is_closed() -> Result<()> {
+    let town = Town::new(Protocol::V2)?;
+    town.settle_merchant().await?;
+    let brian = town.shopper();
+    with_cash(&brian).await?;
+    let session = brian.open_session(christmas_shopping()).await?;
+    let (order, pr1) = town.with_merchant(|acme| acme.place(&town, "usd 42.50", NOTE))??;
+    let request = brian.accept(checkout_page("click-1"), &pr1).await?;
+    let paid = brian.approve(&request).await?;
+    assert_eq!(brian.close_session(&session.id).await?.balance, dollars(5_750));
+
+    // RF1: the shoes pinch. The money goes to the container, since the session is over.
+    town.refund(&order).await?;
+    // Given twice, it moves once.
+    assert!(town.refund(&order).await.is_err());
+
+    // ST1: the wallet learns of it the next time it asks.
+    brian.refresh().await?;
+    assert_eq!(brian.state().await?.home.expect("an open wallet").balance, dollars(10_000));
+    let receipt = brian.receipt(ReadReceipt { payment: paid.payment }).await?;
+    assert_eq!(receipt.refunded, Some(dollars(4_250)));
+    Ok(())
+}

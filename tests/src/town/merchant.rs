@@ -7,6 +7,7 @@ use merchant_widget::till::collection::{Claim, Concluded, Underway, assemble, co
 use merchant_widget::till::order::{Links, NewOrder, Returns, place};
 use merchant_widget::till::payment::{Examined, examine, name_of};
 use merchant_widget::till::record::{CollectionLog, Order, Pending, Persona, SalesSession, Status};
+use merchant_widget::till::refund::{self, NewRefund};
 use merchant_widget::till::session::SessionLimits;
 use merchant_widget::till::setup::{Account, Application};
 use merchant_widget::till::{Change, ChangeSet, Moment, session, setup};
@@ -117,6 +118,26 @@ impl Merchant {
         let earlier = self.log.get(&name_of(&received)).cloned();
         Ok(Claim { received, ca1: ca1.to_owned(), order, earlier })
     }
+}
+
+/// The merchant gives back what an order paid, all of it (RF1).
+///
+/// # Errors
+/// The server refuses.
+pub(super) async fn give_back(town: &Town, order: &OrderId) -> Result<()> {
+    let (pending, log) = town.with_merchant(|acme| -> Result<_> {
+        let sold = acme.orders.get(order.as_str()).context("no such order")?.clone();
+        let paid = acme.log.values().find(|log| log.order_id == *order).context("nobody paid it")?.clone();
+        let mut rng = town.fork();
+        let mut moment = Moment { now: town.now(), rng: &mut rng };
+        let all = NewRefund { amount: None, note: None };
+        let (changes, pending, log) = refund::begin(&acme.persona, &sold, &paid, &[], &all, &mut moment)?;
+        acme.apply(changes);
+        Ok((pending, log))
+    })??;
+    let reply = ask(town, &pending).await?;
+    let (changes, _) = refund::concluded(&log, &pending, &reply, town.now())?;
+    town.with_merchant(|acme| acme.apply(changes))
 }
 
 async fn ask(town: &Town, pending: &Pending) -> Result<Vec<u8>> {

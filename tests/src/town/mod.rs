@@ -15,6 +15,7 @@ use protocol::Protocol;
 use protocol::date::Date;
 use protocol::keys::Published;
 use protocol::store::MemoryStore;
+use protocol::value::OrderId;
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
 use server_stub::bank::Sandbox;
@@ -107,6 +108,14 @@ impl Town {
         let merchant = Merchant::settle(self).await?;
         *self.merchant.borrow_mut() = Some(merchant);
         Ok(())
+    }
+
+    /// Acme gives back what an order paid.
+    ///
+    /// # Errors
+    /// Nobody paid it, or the server refuses.
+    pub async fn refund(&self, order: &OrderId) -> Result<()> {
+        merchant::give_back(self, order).await
     }
 
     /// Does something with the merchant's books.
