@@ -39,6 +39,10 @@ fn is_race(code: &SqlState) -> bool {
     let races = [
         SqlState::UNIQUE_VIOLATION,
         SqlState::DUPLICATE_TABLE,
+        // A table is a type as well; which of the two is found first depends on how far the other has come.
+        SqlState::DUPLICATE_OBJECT,
+        // Whoever takes a step on a slow disk is waited for.
+        SqlState::LOCK_NOT_AVAILABLE,
         SqlState::T_R_SERIALIZATION_FAILURE,
         SqlState::T_R_DEADLOCK_DETECTED,
     ];
