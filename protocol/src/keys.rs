@@ -70,6 +70,21 @@ pub struct Published {
     /// Legal agreements it demands.
     #[serde(default)]
     pub agreements: Vec<Agreement>,
+    /// What operations cost; absent where nothing does.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fees: Vec<PublishedFee>,
+}
+
+/// What an operation costs in a currency.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PublishedFee {
+    /// `load`, `unload`, `open`, `close` or `collect`.
+    pub operation: String,
+    /// The fixed part, as an amount: `usd 0.25`.
+    pub fixed: String,
+    /// The share of the amount, in hundredths of a percent.
+    #[serde(rename = "basis-points")]
+    pub basis_points: u32,
 }
 
 /// One public key of a server as it is published.

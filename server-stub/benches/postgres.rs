@@ -120,6 +120,7 @@ fn collection(payee: u64, n: u64, payments: std::ops::Range<u64>) -> ChangeSet {
             order_id: OrderId::of(&format!("order-{payment}")).expect("an order"),
             charged: Money::new(usd(), 10),
             credited: Money::new(usd(), 10),
+            fee: Money::zero(usd()),
             opaque_hash: [3; 32],
             date: Date::from_millis(1_795_000_000_000),
         };

@@ -52,6 +52,16 @@ async fn what_the_operator_sets_is_in_force() {
     let rates = shown(path, &["rate", "set", "eur", "0.95", "--from", "2099-01-01"]);
     let eur: Vec<_> = rates["rates"].as_array().expect("rows").iter().filter(|row| row["currency"] == "eur").collect();
     assert_eq!((&eur[0]["state"], &eur[1]["state"]), (&"in force".into(), &"to come".into()));
+    shown(path, &["fee", "set", "collect", "usd", "--fixed", "0.25", "--basis-points", "290"]);
+    shown(path, &["fee", "set", "load", "usd", "--fixed", "1"]);
+    let fees = shown(path, &["fee", "set", "collect", "usd", "--fixed", "0.30", "--from", "2099-01-01"]);
+    let rows: Vec<_> =
+        fees["fees"].as_array().expect("rows").iter().map(|row| (&row["fixed"], &row["state"])).collect();
+    assert!(rows.contains(&(&"usd 0.25".into(), &"in force".into())), "{rows:?}");
+    assert!(rows.contains(&(&"usd 0.30".into(), &"to come".into())), "{rows:?}");
+    shown(path, &["fee", "cancel", "collect", "usd", "--from", "2099-01-01"]);
+    let fees = shown(path, &["fee", "remove", "load", "usd"]);
+    assert_eq!(fees["fees"].as_array().map(Vec::len), Some(3), "one of them past: {fees}");
     shown(path, &["agreement", "set", "75", "--title", "Terms", "--url", "https://pay.example/terms"]);
     shown(path, &["software", "warn", "1.0win", "New software is available."]);
     let keys = shown(path, &["key", "rotate", "--overlap-days", "7"]);
@@ -59,6 +69,8 @@ async fn what_the_operator_sets_is_in_force() {
     let published = server(path).await.published();
     assert!(published.currencies.contains(&"chf".to_owned()) && !published.currencies.contains(&"kwd".to_owned()));
     assert_eq!(published.agreements[0].number, 75);
+    assert_eq!(published.fees.len(), 1);
+    assert_eq!((published.fees[0].operation.as_str(), published.fees[0].basis_points), ("collect", 290));
     let names: Vec<_> = published.keys.iter().map(|key| key.serverkey.as_str()).collect();
     assert_eq!(names, ["CC2002", "CC2001"], "the new key first, the old one still opens");
     assert!(refused(path, &["key", "destroy", "CC2001"]).contains("not retired yet"));
@@ -86,6 +98,13 @@ async fn what_cannot_be_meant_is_refused_and_changes_nothing() {
         (&["switch", "off", "--service", "dance"], "is no service"),
         (&["persona", "brianb-40"], "there is no persona"),
         (&["session", "7"], "there is no session 7"),
+        (&["fee", "set", "dance", "usd", "--fixed", "1"], "can cost nothing"),
+        (&["fee", "set", "refund", "usd", "--fixed", "1"], "can cost nothing"),
+        (&["fee", "set", "load", "usd"], "takes something"),
+        (&["fee", "set", "load", "usd", "--basis-points", "10001"], "at most 10000"),
+        (&["fee", "set", "load", "usd", "--fixed", "0.255"], "is no amount of usd"),
+        (&["fee", "set", "load", "usd", "--fixed", "1", "--from", "2001-01-01"], "cannot begin in the past"),
+        (&["fee", "cancel", "load", "usd", "--from", "2099-01-01"], "no fee load usd"),
         (&["gift", "add", "a@b.example", "usd 0.00"], "is no amount"),
     ] {
         let said = refused(path, args);

@@ -12,6 +12,8 @@ use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 use rusqlite::Connection;
 use server_stub::audit::audit;
+use server_stub::server::fee::Fee;
+use server_stub::server::setting::Item;
 use server_stub::store::sqlite::SqliteBooks;
 
 /// Books with a bit of everything: two currencies, sessions that are open, closed, expired and used up, money on hold.
@@ -38,6 +40,69 @@ async fn busy_books() -> World {
     world.move_funds(&mut brian, "usd 9.00").await;
     world
 }
+
+/// From now on, everything that can cost something does.
+async fn charge_for_all(world: &World) {
+    for service in Fee::CHARGED {
+        let fee = Some(Fee { fixed: 3, basis_points: 500 });
+        world.set(&Item::Fee { service, currency: common::value("usd"), from: world.now, fee }).await;
+    }
+}
+
+/// Books with a fee of each kind: of a load on hold and one that cleared, an opening, a payment, a closing.
+async fn charged_books() -> World {
+    let mut world = World::new(Protocol::V2, Kind::Sqlite);
+    charge_for_all(&world).await;
+    let mut brian = world.customer("brianb", "usd 100.00").await;
+    let mut acme = world.registered("merchant", "acme").await;
+    world.bind(&mut acme, common::actor::ACCOUNT, "dda", "load,unload").await;
+    world.move_funds(&mut acme, "usd 10.00").await;
+    let payee = acme.id.clone().expect("an id");
+    let mut spree = world.open(&mut brian, "usd 40.00", 120, 25).await;
+    let mut sales = world.open(&mut acme, "usd 0.00", 960, 90).await;
+    world.pay(&mut spree, &mut sales, &Deal { payee: &payee, order: "a", price: "usd 8.00", amount: "usd 8.00" }).await;
+    let body = brian.closing(world.now, Some(&spree.id), false);
+    world.ask(&mut brian, &body).await;
+    world.bind(&mut brian, "059013218175002", "dda", "load").await;
+    world.move_funds(&mut brian, "usd 9.00").await;
+    world
+}
+
+/// Changes of one value each, in books with fees.
+const FEE_CORRUPTIONS: &[&str] = &[
+    "UPDATE fee SET amount = amount + 1 WHERE reference = 'open/1'",
+    "UPDATE fee SET amount = 0 WHERE reference = 'close/1'",
+    "UPDATE fee SET currency = 'cad' WHERE reference = 'open/1'",
+    "UPDATE fee SET persona = 'acme-82' WHERE reference = 'close/1'",
+    "UPDATE fee SET reference = 'open/2' WHERE reference = 'open/1'",
+    "UPDATE fee SET date = date + 1 WHERE reference = 'close/1'",
+    "DELETE FROM fee WHERE reference = 'open/1'",
+    "DELETE FROM fee",
+    "INSERT INTO fee SELECT NULL, persona, date, currency, amount, reference FROM fee WHERE reference = 'open/1'",
+    "UPDATE fee SET persona = 'nobody' WHERE reference = 'open/1'",
+    "UPDATE transaction_130n SET fee = fee + 1",
+    "UPDATE transaction_130n SET fee = 0",
+    "UPDATE transaction_130n SET fee = -fee",
+    "UPDATE movement_405 SET fee = fee + 1 WHERE clears IS NOT NULL",
+    "UPDATE movement_405 SET fee = 0 WHERE clears IS NOT NULL",
+    "UPDATE journal SET amount = amount + 1 WHERE reason = 'fee' AND reference = 'open/1'",
+    "UPDATE journal SET amount = amount - 1 WHERE reason = 'fee' AND reference = '1/1'",
+    "UPDATE journal SET reason = 'payment' WHERE reason = 'fee' AND reference = '1/1'",
+    "UPDATE journal SET reason = 'return' WHERE reason = 'fee' AND reference = 'close/1'",
+    "UPDATE journal SET reference = '1/2' WHERE reason = 'fee' AND reference = '1/1'",
+    "UPDATE journal SET reference = 'open/9' WHERE reason = 'fee' AND reference = 'open/1'",
+    "UPDATE journal SET credit = 'exchange/usd' WHERE reason = 'fee' AND reference = '1/1'",
+    "UPDATE journal SET debit = 'container/acme-82/usd' WHERE reason = 'fee' AND reference = 'close/1'",
+    "DELETE FROM journal WHERE reason = 'fee' AND reference = '1/1'",
+    "UPDATE house_account SET balance = balance - 1 WHERE account = 'fees/usd'",
+    "DELETE FROM house_account WHERE account = 'fees/usd'",
+];
+
+/// Takes less than the fee of a payment, and makes everything else fit: only the chain tells.
+const FEE_CONSPIRACY: &str = "UPDATE journal SET amount = amount - 1 WHERE reason = 'fee' AND reference = '1/1';
+     UPDATE transaction_130n SET fee = fee - 1;
+     UPDATE session_130 SET current = current + 1 WHERE id = 2;
+     UPDATE house_account SET balance = balance - 1 WHERE account = 'fees/usd'";
 
 async fn lies(folder: &Path) -> Vec<String> {
     let findings = audit(&SqliteBooks::open(folder)).await.expect("books");
@@ -152,10 +217,23 @@ async fn every_changed_value_is_found() {
 }
 
 #[tokio::test]
+async fn every_changed_fee_is_found() {
+    let world = charged_books().await;
+    assert_eq!(lies(world.folder()).await, Vec::<String>::new());
+    for corruption in FEE_CORRUPTIONS {
+        let folder = corrupted(&world, corruption);
+        // Where the chain is broken by it, that is not all that is wrong.
+        let lies = lies(folder.path()).await;
+        assert!(lies.iter().any(|lie| !lie.contains("its hash is not that")), "{corruption} is not found: {lies:?}");
+    }
+}
+
+#[tokio::test]
 async fn lies_that_fit_each_other_break_the_chain() {
-    let world = busy_books().await;
-    for conspiracy in CONSPIRACIES {
-        let folder = corrupted(&world, conspiracy);
+    let (busy, charged) = (busy_books().await, charged_books().await);
+    let conspiracies = CONSPIRACIES.iter().map(|conspiracy| (&busy, conspiracy));
+    for (world, conspiracy) in conspiracies.chain([(&charged, &FEE_CONSPIRACY)]) {
+        let folder = corrupted(world, conspiracy);
         let lies = lies(folder.path()).await;
         assert!(!lies.is_empty(), "{conspiracy} is not found");
         assert!(lies.iter().all(|lie| lie.starts_with("journal 1/")), "{lies:?}");
@@ -246,6 +324,9 @@ async fn believed(kind: Kind, runs: std::ops::Range<u64>) {
     for run in runs {
         let mut world = World::new(Protocol::V2, kind);
         let mut dice = StdRng::seed_from_u64(run);
+        if run % 2 == 1 {
+            charge_for_all(&world).await;
+        }
         let mut people = Vec::new();
         for n in 0..PEOPLE {
             people.push(someone(&mut world, n).await);

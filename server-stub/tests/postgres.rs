@@ -181,6 +181,7 @@ fn payment(index: u64, order: usize) -> Transaction {
         order_id: value(&format!("order-{order}")),
         charged: money("usd 1.00"),
         credited: money("usd 1.00"),
+        fee: money("usd 0.00"),
         opaque_hash: [3; 32],
         date: value(START),
     }

@@ -166,6 +166,8 @@ impl EntryKind {
     pub const REFUND_RECEIVED: Self = Self(Cow::Borrowed("refund-received"));
     /// The persona gave a payment back (RF1).
     pub const REFUND_MADE: Self = Self(Cow::Borrowed("refund-made"));
+    /// What the operator took: of a payment that the persona collected, or for something else.
+    pub const FEE: Self = Self(Cow::Borrowed("fee"));
 
     /// As it stands on the wire.
     pub fn name(&self) -> &str {
@@ -215,8 +217,8 @@ pub struct EntryLine {
     pub date: Date,
     /// What.
     pub kind: EntryKind,
-    /// Tells entries of one kind apart: which of the payment's refunds, which load or unload; 0 for a payment. Kind, number
-    /// and payment together name an entry; one that is told again is the same one.
+    /// Tells entries of one kind apart: which of the payment's refunds, which load, unload or fee; 0 for a payment and for
+    /// its fee. Kind, number and payment together name an entry; one that is told again is the same one.
     pub number: Count,
     /// What the persona has more of, or less if negative.
     pub amount: SignedMoney,
@@ -277,6 +279,8 @@ mod tests {
         again::<EntryLine>("20260101120000000|load|7|usd 100.00");
         again::<EntryLine>("20260101120000000|unload|8|usd -10.00");
         again::<EntryLine>("20260101120000000|refund-made|1|usd -4.50|AAAAAAAAAAk=|3|brianb-40|1231-3424");
+        again::<EntryLine>("20260101120000000|fee|3|usd -0.25");
+        again::<EntryLine>("20260101120000000|fee|0|usd -0.25|AAAAAAAAAAk=|3|brianb-40|1231-3424");
         again::<EntryLine>("20260101120000000|a-kind-of-tomorrow|0|usd 0.01");
     }
 

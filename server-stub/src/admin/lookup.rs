@@ -123,7 +123,7 @@ fn status(status: SessionStatus) -> String {
 }
 
 fn payments(payments: &[Transaction]) -> Table {
-    let head = ["date", "order", "payer", "session", "index", "charged", "payee", "into", "collected"];
+    let head = ["date", "order", "payer", "session", "index", "charged", "payee", "into", "collected", "fee"];
     let mut table = Table::new("payments", &head);
     for payment in payments {
         table.row([
@@ -136,6 +136,7 @@ fn payments(payments: &[Transaction]) -> Table {
             payment.payee.to_string(),
             payment.payee_session.number().to_string(),
             payment.credited.to_string(),
+            payment.fee.to_string(),
         ]);
     }
     table

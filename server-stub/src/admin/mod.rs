@@ -2,6 +2,7 @@
 //! within a second; nothing has to be restarted.
 
 mod agreement;
+mod fee;
 mod gift;
 mod instrument;
 mod key;
@@ -49,6 +50,9 @@ enum Group {
     /// Currencies and what they are worth, from a date on.
     #[command(subcommand)]
     Rate(rate::Command),
+    /// What operations cost, from a date on.
+    #[command(subcommand)]
+    Fee(fee::Command),
     /// Legal agreements.
     #[command(subcommand)]
     Agreement(agreement::Command),
@@ -96,6 +100,7 @@ pub async fn run(args: Args) -> Ending {
     let desk = Desk { store: place.open().await?, keys, now: http::now() };
     let shown = match group {
         Group::Rate(command) => rate::run(&desk, command).await,
+        Group::Fee(command) => fee::run(&desk, command).await,
         Group::Agreement(command) => agreement::run(&desk, command).await,
         Group::Software(command) => software::run(&desk, command).await,
         Group::Switch(command) => switch::run(&desk, command).await,

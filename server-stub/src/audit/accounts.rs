@@ -62,9 +62,9 @@ impl Accounts {
         self.store(Account::OnHold(id.clone(), currency), container.on_hold.minor);
     }
 
-    /// A load on hold.
-    pub fn pending(&mut self, id: &PersonaId, amount: Money) {
-        self.of(Account::OnHold(id.clone(), amount.currency)).pending += i128::from(amount.minor);
+    /// What is on hold of a load.
+    pub fn pending(&mut self, id: &PersonaId, held: Money) {
+        self.of(Account::OnHold(id.clone(), held.currency)).pending += i128::from(held.minor);
     }
 
     /// A stored balance.

@@ -6,7 +6,8 @@
 //! | accounts | the stored balance is what the journal moved there; what customers own is not below zero |
 //! | currencies | over all accounts the balances sum to zero |
 //! | sessions | opened + earned = spent + returned + left; what has ended is empty and was left alone after; uses are within the limit |
-//! | payments | the payer's session gave what was charged, the payee's received what was credited, once |
+//! | payments | the payer's session gave what was charged, the payee's received what was credited and gave the fee, once |
+//! | fees | each was taken from whoever is said to have given it, once; what the operator has taken is somebody's fee |
 //! | refunds | the payee gave what is said, the payer got what is said; together they are within the payment |
 //! | holds | what is on hold is the sum of the loads that have not cleared |
 //!
@@ -15,6 +16,7 @@
 //! not fit are they read a second time, to name the rows.
 
 mod accounts;
+mod fees;
 mod payments;
 mod refunds;
 mod sessions;
@@ -27,6 +29,7 @@ use protocol::money::{Currency, Money};
 use protocol::value::to_base64;
 
 use self::accounts::Accounts;
+use self::fees::Fees;
 use self::payments::Details;
 use self::refunds::Refunds;
 use self::sessions::Sessions;
@@ -129,19 +132,21 @@ struct Auditor {
     accounts: Accounts,
     sessions: Sessions,
     refunds: Refunds,
+    fees: Fees,
     read: Read,
     lies: Vec<Lie>,
 }
 
 impl Auditor {
     fn see(&mut self, row: &BookRow) {
-        let Self { accounts, sessions, refunds, read, lies } = self;
+        let Self { accounts, sessions, refunds, fees, read, lies } = self;
         match row {
             BookRow::Entry(head, entry) => {
                 read.entries += 1;
                 accounts.entry(head, entry, lies);
                 sessions.entry(head, entry, lies);
                 refunds.entry(entry);
+                fees.entry(head, entry, lies);
             }
             BookRow::Container(id, container) => accounts.container(id, container),
             BookRow::Session(session) => {
@@ -155,7 +160,8 @@ impl Auditor {
                 refunds.payment(transaction, lies);
             }
             BookRow::Refund(refund) => refunds.refund(refund, lies),
-            BookRow::Pending(id, load) => accounts.pending(id, load.amount),
+            BookRow::Charge(charge) => fees.charge(charge, lies),
+            BookRow::Pending(id, load) => accounts.pending(id, load.held()),
             BookRow::House(account, balance) => accounts.store(account.clone(), *balance),
             BookRow::Unreadable { row, why } => tell(lies, row, why.clone()),
         }
@@ -163,9 +169,10 @@ impl Auditor {
 
     /// What was found, and the sessions whose payments have to be looked at one by one.
     fn finish(self) -> (Findings, BTreeSet<u64>) {
-        let Self { accounts, sessions, refunds, read, mut lies } = self;
+        let Self { accounts, sessions, refunds, fees, read, mut lies } = self;
         accounts.check(&mut lies);
         refunds.finish(&mut lies);
+        fees.finish(&mut lies);
         let suspects = sessions.finish(&mut lies);
         (Findings { lies, totals: accounts.totals(), heads: accounts.heads(), read }, suspects)
     }

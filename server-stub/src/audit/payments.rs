@@ -13,7 +13,7 @@ use crate::store::{Account, BookRow};
 pub type Key = (u64, u16);
 
 /// What one entry of a payment moves.
-type Move = (Account, Account, Money);
+type Move = (Reason, Account, Account, Money);
 
 /// Hashes of moves under a key of this run, so that no books can be made to fit.
 #[derive(Default)]
@@ -22,14 +22,16 @@ pub struct Fingerprints(RandomState);
 impl Fingerprints {
     /// Of what the journal moved.
     pub fn entry(&self, key: Key, entry: &Entry) -> u64 {
-        self.0.hash_one((key, &entry.debit, &entry.credit, entry.amount))
+        self.0.hash_one((key, entry.reason, &entry.debit, &entry.credit, entry.amount))
     }
 
     /// Of what a payment says; the sum over its entries.
     pub fn payment(&self, transaction: &Transaction) -> u64 {
         let key = key_of(transaction);
         let moves = moves_of(transaction).into_iter();
-        moves.map(|(debit, credit, amount)| self.0.hash_one((key, &debit, &credit, amount))).fold(0, u64::wrapping_add)
+        let hashes =
+            moves.map(|(reason, debit, credit, amount)| self.0.hash_one((key, reason, &debit, &credit, amount)));
+        hashes.fold(0, u64::wrapping_add)
     }
 }
 
@@ -51,17 +53,22 @@ fn key_of(transaction: &Transaction) -> Key {
 
 /// What the journal has to move for a payment.
 fn moves_of(transaction: &Transaction) -> Vec<Move> {
-    let Transaction { payer_session, payee_session, charged, credited, .. } = transaction;
+    let Transaction { payer_session, payee_session, charged, credited, fee, .. } = transaction;
     let payer = Account::Session(payer_session.number(), charged.currency);
     let payee = Account::Session(payee_session.number(), credited.currency);
-    if charged == credited {
-        return vec![(payer, payee, *charged)];
+    let mut moves = if charged == credited {
+        vec![(Reason::Payment, payer, payee.clone(), *charged)]
+    } else {
+        // Between currencies; within one, two amounts are a lie, and no entries fit.
+        vec![
+            (Reason::Payment, payer, Account::Exchange(charged.currency), *charged),
+            (Reason::Payment, Account::Exchange(credited.currency), payee.clone(), *credited),
+        ]
+    };
+    if fee.minor != 0 {
+        moves.push((Reason::Fee, payee, Account::Fees(fee.currency), *fee));
     }
-    // Between currencies; within one, two amounts are a lie, and no entries fit.
-    vec![
-        (payer, Account::Exchange(charged.currency), *charged),
-        (Account::Exchange(credited.currency), payee, *credited),
-    ]
+    moves
 }
 
 /// The payments of some sessions, one by one.
@@ -80,9 +87,9 @@ impl Details {
     /// Looks at a row.
     pub fn see(&mut self, row: &BookRow) {
         match row {
-            BookRow::Entry(_, entry) if entry.reason == Reason::Payment => {
+            BookRow::Entry(_, entry) if matches!(entry.reason, Reason::Payment | Reason::Fee) => {
                 if let Some(key) = payment_of(entry).filter(|(session, _)| self.sessions.contains(session)) {
-                    let moved = (entry.debit.clone(), entry.credit.clone(), entry.amount);
+                    let moved = (entry.reason, entry.debit.clone(), entry.credit.clone(), entry.amount);
                     self.moved.entry(key).or_default().push(moved);
                 }
             }
@@ -97,12 +104,12 @@ impl Details {
         let key = key_of(transaction);
         let mut found = self.moved.remove(&key).unwrap_or_default();
         let mut expected = moves_of(transaction);
-        let by_accounts = |(debit, credit, _): &Move| (debit.clone(), credit.clone());
+        let by_accounts = |(_, debit, credit, _): &Move| (debit.clone(), credit.clone());
         found.sort_by_key(by_accounts);
         expected.sort_by_key(by_accounts);
         if found != expected {
             let moves: Vec<_> =
-                expected.iter().map(|(from, to, amount)| format!("{amount} from {from} to {to}")).collect();
+                expected.iter().map(|(_, from, to, amount)| format!("{amount} from {from} to {to}")).collect();
             let claim = format!("the journal does not move {}, once", moves.join(" and "));
             tell(&mut self.lies, format!("transaction_130n {}", reference(key)), claim);
         }

@@ -60,11 +60,12 @@ impl Sessions {
                 tell(lies, journal_row(head), format!("this does not happen to a session (session_130 {number})"));
             }
         }
-        if entry.reason != Reason::Payment {
-            return;
-        }
-        let Some(key) = payment_of(entry) else {
-            return tell(lies, journal_row(head), format!("{:?} names no payment", entry.reference));
+        let key = match (entry.reason, payment_of(entry)) {
+            (Reason::Payment | Reason::Fee, Some(key)) => key,
+            (Reason::Payment, None) => {
+                return tell(lies, journal_row(head), format!("{:?} names no payment", entry.reference));
+            }
+            _ => return,
         };
         let moved = self.fingerprints.entry(key, entry);
         let story = self.of(key.0);
@@ -128,7 +129,7 @@ impl Story {
         match (entry.reason, gives) {
             (Reason::Open, false) => self.opened += amount,
             (Reason::Payment, false) => self.earned += amount,
-            (Reason::Payment | Reason::Refund, true) => self.spent += amount,
+            (Reason::Payment | Reason::Refund | Reason::Fee, true) => self.spent += amount,
             (Reason::Return, true) => {
                 self.returned += amount;
                 self.end = Some((chain, entry.date));

@@ -161,8 +161,9 @@ fn send_away(desk: Desk<'_>, draft: &mut Draft, balance: Money) -> Result<(), Re
     let (persona, instrument) = (draft.file.persona.id.clone(), instrument.id);
     let (from, to) = (draft.available(balance.currency), Account::Agency(balance.currency));
     draft.transfer(Reason::Unload, from, to, balance, String::new())?;
-    let amount = balance.negated();
-    draft.changes.push(Change::Move(Movement { persona, instrument, date: desk.now, amount, clears: None }));
+    // Whoever has lost the key is not charged for it.
+    let (amount, fee) = (balance.negated(), Money::zero(balance.currency));
+    draft.changes.push(Change::Move(Movement { persona, instrument, date: desk.now, amount, fee, clears: None }));
     Ok(())
 }
 

@@ -89,7 +89,7 @@ impl Procedure for CloseSession {
         Ok(CloseSessionResponse {
             amount: Some(returned(&closed, currency)?),
             log: Numbered(log(&records.history, &closed)),
-            ..success(desk.now, currency)
+            ..success(desk.now, charge(desk, draft, &closed, currency)?)
         })
     }
 
@@ -159,6 +159,20 @@ fn returned(closed: &[Session], currency: Currency) -> Result<Money, Refusal> {
     Ok(of_currency.clone().try_fold(Money::zero(currency), Money::plus)?)
 }
 
+/// Takes the fee of each session that closes, out of what returned; yields the sum in one currency, as [`returned`] does.
+fn charge(desk: Desk<'_>, draft: &mut Draft, closed: &[Session], currency: Currency) -> Result<Money, Refusal> {
+    let mut sum = Money::zero(currency);
+    for session in closed {
+        let fee = desk.config.fees.out_of(Service::Close, session.current);
+        let container = draft.available(fee.currency);
+        draft.charge(container, fee, format!("{}/{}", Service::Close, session.id.number()))?;
+        if fee.currency == currency {
+            sum = sum.plus(fee)?;
+        }
+    }
+    Ok(sum)
+}
+
 fn log(history: &[Transaction], closed: &[Session]) -> Vec<Text<200>> {
     let ours = |id: &SessionId| closed.iter().any(|session| session.id == *id);
     history.iter().filter_map(|transaction| Text::of(&line(transaction, ours(&transaction.payer_session)))).collect()
@@ -175,7 +189,7 @@ fn line(transaction: &Transaction, paid: bool) -> String {
     format!("{}|{}|{other}|{order_id}|{amount}", date.text(), index.get())
 }
 
-fn success(now: Date, currency: Currency) -> CloseSessionResponse {
+fn success(now: Date, fee: Money) -> CloseSessionResponse {
     CloseSessionResponse {
         server_date: now,
         response_code: ResponseCode::Success,
@@ -183,7 +197,7 @@ fn success(now: Date, currency: Currency) -> CloseSessionResponse {
         swseverity: None,
         swmessage: None,
         message: None,
-        fee: Some(Money::zero(currency)),
+        fee: Some(fee),
         amount: None,
         log: Numbered(Vec::new()),
     }

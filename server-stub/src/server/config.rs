@@ -7,6 +7,7 @@ use protocol::keys::Agreement;
 use protocol::money::{Currency, Money, MoneyFault, Rate, Rates};
 use serde::{Deserialize, Serialize};
 
+use super::fee::Fees;
 use super::language::Language;
 use super::service::Switches;
 
@@ -68,6 +69,8 @@ pub struct Config {
     pub software: BTreeMap<String, Software>,
     /// The currencies served, and how much of each one unit of the base currency buys.
     pub rates: BTreeMap<Currency, Rate>,
+    /// What operations cost.
+    pub fees: Fees,
     /// When the books were last restored from a backup: what was answered shortly before is not known.
     pub restored: Option<Date>,
     /// Longest lifetime of a session; more is cut.
@@ -106,6 +109,7 @@ impl Default for Config {
             language: Language::default(),
             software: BTreeMap::new(),
             rates: DEFAULT_RATES.into_iter().filter_map(rate).collect(),
+            fees: Fees::default(),
             restored: None,
             max_lifetime_minutes: MAX_LIFETIME_MINUTES,
             max_uses: u16::MAX,

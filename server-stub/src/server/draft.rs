@@ -6,7 +6,7 @@ use protocol::outcome::Problem;
 
 use super::language::Words;
 use super::refusal::Refusal;
-use crate::store::record::{Container, Entry, Reason, Session, SessionEnd};
+use crate::store::record::{Charge, Container, Entry, Reason, Session, SessionEnd};
 use crate::store::{Account, Change, ChangeSet, Condition, PersonaFile};
 
 /// A persona's file with changes, and the change set that makes them.
@@ -86,6 +86,20 @@ impl Draft {
         Ok(())
     }
 
+    /// Takes a fee; one of nothing leaves no trace.
+    ///
+    /// # Errors
+    /// As [`Draft::transfer`].
+    pub fn charge(&mut self, from: Account, fee: Money, reference: String) -> Result<(), MoneyFault> {
+        if fee.minor == 0 {
+            return Ok(());
+        }
+        let (persona, date) = (self.file.persona.id.clone(), self.now);
+        self.transfer(Reason::Fee, from, Account::Fees(fee.currency), fee, reference.clone())?;
+        self.changes.push(Change::Charge(Charge { persona, date, amount: fee, reference }));
+        Ok(())
+    }
+
     fn add(&mut self, account: &Account, amount: Money) -> Result<(), MoneyFault> {
         let balance = match account {
             Account::Container(id, currency) if *id == self.file.persona.id => {
@@ -126,14 +140,18 @@ impl Draft {
         Ok(())
     }
 
-    /// Takes loads back that have not cleared: the bank keeps what it had promised.
+    /// Takes loads back that have not cleared: the bank keeps what it had promised, and the operator keeps no fee of it.
     ///
     /// # Errors
     /// None that loads on hold can cause.
     pub fn cancel_loads(&mut self) -> Result<(), MoneyFault> {
         for load in std::mem::take(&mut self.file.pending) {
             let (from, to) = (self.on_hold(load.amount.currency), Account::Bank(load.amount.currency));
-            self.transfer(Reason::Cancel, from, to, load.amount, String::new())?;
+            self.transfer(Reason::Cancel, from, to.clone(), load.held(), String::new())?;
+            if load.fee.minor > 0 {
+                let fees = Account::Fees(load.fee.currency);
+                self.transfer(Reason::Cancel, fees, to, load.fee, String::new())?;
+            }
             self.changes.push(Change::Cleared(load.id));
         }
         Ok(())
@@ -147,7 +165,7 @@ impl Draft {
         for load in cleared {
             let currency = load.amount.currency;
             let (from, to) = (self.on_hold(currency), self.available(currency));
-            self.transfer(Reason::Clearing, from, to, load.amount, String::new())?;
+            self.transfer(Reason::Clearing, from, to, load.held(), String::new())?;
             // The bank has delivered what it had promised.
             let (agency, bank) = (Account::Agency(currency), Account::Bank(currency));
             self.transfer(Reason::Clearing, agency, bank, load.amount, String::new())?;

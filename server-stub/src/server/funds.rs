@@ -62,7 +62,7 @@ impl Procedure for LoadUnload {
         if status_name(&instrument, desk.now) != "enabled" {
             return Err(Problem::INSTRUMENT_DISABLED.into());
         }
-        match amount.minor {
+        let fee = match amount.minor {
             0 => {
                 return Err(Refusal::because(
                     Problem::FORM,
@@ -72,14 +72,14 @@ impl Procedure for LoadUnload {
             1.. => load(desk, draft, &instrument, &number, amount, loaded)?,
             _ => {
                 check_pays_out(desk)?;
-                unload(desk, draft, &instrument, &number, amount)?;
+                unload(desk, draft, &instrument, &number, amount)?
             }
-        }
+        };
         if instrument.first_used.is_none() {
             let used = Instrument { first_used: Some(desk.now), ..instrument };
             draft.changes.push(Change::PutInstrument(draft.file.persona.id.clone(), Box::new(used)));
         }
-        moved(desk, draft, self.amount)
+        moved(desk, draft, self.amount, fee)
     }
 
     fn refused(now: Date, refusal: &Refusal) -> LoadUnloadResponse {
@@ -132,7 +132,7 @@ fn load(
     number: &str,
     amount: Money,
     loaded: i64,
-) -> Result<(), Refusal> {
+) -> Result<Money, Refusal> {
     if !instrument.functions.contains(&Function::Load) {
         return Err(Problem::FUNCTION_DISABLED.into());
     }
@@ -151,9 +151,11 @@ fn load(
         None => (Account::Agency(currency), draft.available(currency)),
         Some(_) => (Account::Bank(currency), draft.on_hold(currency)),
     };
-    draft.transfer(Reason::Load, from, to, amount, String::new())?;
-    record(desk, draft, instrument.id, amount, clears);
-    Ok(())
+    draft.transfer(Reason::Load, from, to.clone(), amount, String::new())?;
+    let fee = desk.config.fees.out_of(Service::Load, amount);
+    draft.charge(to, fee, Service::Load.name().to_owned())?;
+    record(desk, draft, instrument.id, amount, fee, clears);
+    Ok(fee)
 }
 
 fn unload(
@@ -162,31 +164,50 @@ fn unload(
     instrument: &Instrument,
     number: &str,
     amount: Money,
-) -> Result<(), Refusal> {
+) -> Result<Money, Refusal> {
     if !instrument.functions.contains(&Function::Unload) {
         return Err(Problem::FUNCTION_DISABLED.into());
     }
     let wanted = amount.negated();
-    if draft.container(wanted.currency).available.minor < wanted.minor {
-        return Err(Problem::FUNDS_INSUFFICIENT.into());
+    let (fee, held) = (desk.config.fees.on_top(Service::Unload, wanted)?, draft.container(wanted.currency).available);
+    if held.minor < wanted.plus(fee)?.minor {
+        return Err(short_of(held, wanted, fee));
     }
     if !desk.bank.unload(number, wanted) {
         return Err(Problem::INSTRUMENT_DECLINED.into());
     }
     let (from, to) = (draft.available(wanted.currency), Account::Agency(wanted.currency));
-    draft.transfer(Reason::Unload, from, to, wanted, String::new())?;
-    record(desk, draft, instrument.id, amount, None);
-    Ok(())
+    draft.transfer(Reason::Unload, from.clone(), to, wanted, String::new())?;
+    draft.charge(from, fee, Service::Unload.name().to_owned())?;
+    record(desk, draft, instrument.id, amount, fee, None);
+    Ok(fee)
 }
 
-fn record(desk: Desk<'_>, draft: &mut Draft, instrument: InstrumentId, amount: Money, clears: Option<Date>) {
+/// The container does not hold what is wanted, or not the fee as well.
+fn short_of(held: Money, wanted: Money, fee: Money) -> Refusal {
+    if held.minor < wanted.minor {
+        return Problem::FUNDS_INSUFFICIENT.into();
+    }
+    let english = format!("There is not enough for the fee of {fee} as well.").into();
+    let german = format!("Für die Gebühr von {fee} reicht es nicht mehr.").into();
+    Refusal::because(Problem::FUNDS_INSUFFICIENT, Words { english, german })
+}
+
+fn record(
+    desk: Desk<'_>,
+    draft: &mut Draft,
+    instrument: InstrumentId,
+    amount: Money,
+    fee: Money,
+    clears: Option<Date>,
+) {
     let persona = draft.file.persona.id.clone();
-    draft.changes.push(Change::Move(Movement { persona, instrument, date: desk.now, amount, clears }));
+    draft.changes.push(Change::Move(Movement { persona, instrument, date: desk.now, amount, fee, clears }));
     // The store gives the load its number; nothing looks at it in this draft.
-    draft.file.pending.extend(clears.map(|clears| PendingLoad { id: 0, amount, clears }));
+    draft.file.pending.extend(clears.map(|clears| PendingLoad { id: 0, amount, fee, clears }));
 }
 
-fn moved(desk: Desk<'_>, draft: &Draft, amount: SignedMoney) -> Result<LoadUnloadResponse, Refusal> {
+fn moved(desk: Desk<'_>, draft: &Draft, amount: SignedMoney, fee: Money) -> Result<LoadUnloadResponse, Refusal> {
     let currency = amount.0.currency;
     let container = draft.container(currency);
     Ok(LoadUnloadResponse {
@@ -197,7 +218,7 @@ fn moved(desk: Desk<'_>, draft: &Draft, amount: SignedMoney) -> Result<LoadUnloa
         message: None,
         swseverity: None,
         swmessage: None,
-        fee: Some(Money::zero(currency)),
+        fee: Some(fee),
         balance: Some(container.available),
         session_funds: Some(draft.session_funds(currency)?),
         on_hold: Some(container.on_hold),

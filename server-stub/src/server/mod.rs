@@ -27,6 +27,7 @@ pub mod config;
 mod draft;
 pub mod epoch;
 mod exchange;
+pub mod fee;
 mod funds;
 pub mod language;
 mod opening;

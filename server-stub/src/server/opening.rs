@@ -65,13 +65,15 @@ impl Procedure for OpenSession {
                 ),
             ));
         }
-        let session = granted(self, desk, draft, id, rng);
+        let session = granted(self, desk, draft, id, rng)?;
         let (account, number) = (session.account(), session.id.number());
         let container = draft.available(session.opening.currency);
         draft.changes.push(Change::Open(Box::new(session.clone())));
-        draft.transfer(Reason::Open, container, account, session.opening, number.to_string())?;
+        draft.transfer(Reason::Open, container.clone(), account, session.opening, number.to_string())?;
+        let fee = desk.config.fees.on_top(Service::Open, session.opening)?;
+        draft.charge(container, fee, format!("{}/{number}", Service::Open))?;
         draft.file.sessions.push(session.clone());
-        opened(desk, draft, session)
+        opened(desk, draft, session, fee)
     }
 
     fn refused(now: Date, refusal: &Refusal) -> OpenSessionResponse {
@@ -101,18 +103,33 @@ impl Procedure for OpenSession {
     }
 }
 
-/// The session with its limits cut to what the server and the container allow.
-fn granted(body: &OpenSession, desk: Desk<'_>, draft: &Draft, id: SessionId, rng: &mut dyn CryptoRng) -> Session {
+/// The session with its limits cut to what the server allows, and the container beside the fee.
+fn granted(
+    body: &OpenSession,
+    desk: Desk<'_>,
+    draft: &Draft,
+    id: SessionId,
+    rng: &mut dyn CryptoRng,
+) -> Result<Session, Refusal> {
     let config = desk.config;
     let caps = config.classic_caps.filter(|_| desk.protocol == Protocol::V1);
     let longest =
         caps.map_or(config.max_lifetime_minutes, |caps| caps.lifetime_minutes.min(config.max_lifetime_minutes));
     let units = caps.map_or(config.max_session_units, |caps| caps.amount_units.min(config.max_session_units));
     let currency = body.amount.currency;
-    let largest = whole_units(currency, units).minor.min(draft.container(currency).available.minor);
+    let room = config.fees.room(Service::Open, draft.container(currency).available).ok_or_else(|| {
+        Refusal::because(
+            Problem::FUNDS_INSUFFICIENT,
+            Words::new(
+                "There is not enough money for the fee of opening a session.",
+                "Für die Gebühr, die das Öffnen einer Sitzung kostet, reicht das Geld nicht.",
+            ),
+        )
+    })?;
+    let largest = whole_units(currency, units).minor.min(room.minor);
     let opening = Money::new(currency, body.amount.minor.min(largest));
     let asked_minutes = u32::try_from(body.key_lifetime.get()).unwrap_or(u32::MAX);
-    Session {
+    Ok(Session {
         id,
         protocol: desk.protocol,
         secrets: desk.protocol.suite().session_secrets(rng),
@@ -125,10 +142,10 @@ fn granted(body: &OpenSession, desk: Desk<'_>, draft: &Draft, id: SessionId, rng
         persona: draft.file.persona.id.clone(),
         status: SessionStatus::Open,
         memo: body.record_note.as_ref().map(|note| note.as_str().to_owned()).unwrap_or_default(),
-    }
+    })
 }
 
-fn opened(desk: Desk<'_>, draft: &Draft, session: Session) -> Result<OpenSessionResponse, Refusal> {
+fn opened(desk: Desk<'_>, draft: &Draft, session: Session, fee: Money) -> Result<OpenSessionResponse, Refusal> {
     let currency = session.opening.currency;
     let container = draft.container(currency);
     let secrets = &session.secrets;
@@ -146,7 +163,7 @@ fn opened(desk: Desk<'_>, draft: &Draft, session: Session) -> Result<OpenSession
         session_funds: Some(draft.session_funds(currency)?),
         balance: Some(container.available),
         on_hold: Some(container.on_hold),
-        fee: Some(Money::zero(currency)),
+        fee: Some(fee),
         session_key: Bytes::of(secrets.key.expose().to_vec()),
         session_salt: Bytes::of(secrets.salt.expose().to_vec()),
         session_id: Some(session.id),

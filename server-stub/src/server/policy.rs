@@ -5,10 +5,12 @@ use std::sync::Arc;
 
 use protocol::Protocol;
 use protocol::date::Date;
-use protocol::keys::{Agreement, Published};
-use protocol::money::{Currency, Rate};
+use protocol::keys::{Agreement, Published, PublishedFee};
+use protocol::money::{Currency, Money, Rate};
 
 use super::config::Config;
+use super::fee::Fee;
+use super::service::Service;
 use super::setting::{AgreedAt, Item, KeyItem, SettingFault};
 use crate::keys::ServerKeys;
 use crate::store::Setting;
@@ -30,17 +32,21 @@ impl Policy {
     /// A setting cannot be read, or a key cannot be opened.
     pub fn with(&self, settings: &[Setting], before: &Self, vault: &Vault, now: Date) -> Result<Self, SettingFault> {
         let mut config = self.config.clone();
-        let (mut rates, mut keys) = (BTreeMap::new(), Vec::new());
+        let (mut rates, mut fees, mut keys) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
         for row in settings {
             match Item::of_setting(row)? {
                 Item::Rate { currency, from, rate } if from <= now => {
                     rates.insert((currency, from), rate);
+                }
+                Item::Fee { service, currency, from, fee } if from <= now => {
+                    fees.insert((service, currency, from), fee);
                 }
                 Item::Key(key) => keys.push(key),
                 item => config.set(item),
             }
         }
         set_rates(&mut config, rates);
+        set_fees(&mut config, fees);
         let keys = self.keys.with(&keys, &before.keys, vault, now).map_err(|key| unopened(&key))?;
         Ok(Self { config, keys: Arc::new(keys) })
     }
@@ -59,6 +65,7 @@ impl Policy {
             keys: self.keys.published().into_iter().filter(|key| speaks(&key.protocol)).collect(),
             currencies: self.currencies(),
             agreements: self.agreements(),
+            fees: self.fees(),
         }
     }
 
@@ -66,6 +73,15 @@ impl Policy {
     fn currencies(&self) -> Vec<String> {
         let (base, others): (Vec<_>, Vec<_>) = self.config.rates.iter().partition(|(_, rate)| **rate == Rate::ONE);
         base.into_iter().chain(others).map(|(currency, _)| currency.code().to_owned()).collect()
+    }
+
+    fn fees(&self) -> Vec<PublishedFee> {
+        let published = |(service, currency, fee): (Service, Currency, Fee)| PublishedFee {
+            operation: service.name().to_owned(),
+            fixed: Money::new(currency, fee.fixed).to_string(),
+            basis_points: fee.basis_points,
+        };
+        self.config.fees.iter().map(published).collect()
     }
 
     /// All agreements: whoever agrees to all of them when registering is not asked again when binding.
@@ -81,6 +97,13 @@ fn set_rates(config: &mut Config, rates: BTreeMap<(Currency, Date), Option<Rate>
             Some(rate) => config.rates.insert(currency, rate),
             None => config.rates.remove(&currency),
         };
+    }
+}
+
+/// Of each operation and currency, the latest fee counts.
+fn set_fees(config: &mut Config, fees: BTreeMap<(Service, Currency, Date), Option<Fee>>) {
+    for ((service, currency, _), fee) in fees {
+        config.fees.set(service, currency, fee);
     }
 }
 
@@ -106,8 +129,8 @@ impl Config {
             }
             Item::Switch { persona, service, .. } => self.switches.off(persona, service),
             Item::Gift { email, .. } => *self.gifts.entry(email).or_default() += 1,
-            // A rate of tomorrow; and keys are opened elsewhere.
-            Item::Rate { .. } | Item::Key(_) => {}
+            // A rate or fee of tomorrow; and keys are opened elsewhere.
+            Item::Rate { .. } | Item::Fee { .. } | Item::Key(_) => {}
         }
     }
 }
@@ -141,6 +164,20 @@ mod tests {
         assert_eq!(at(1_000).as_deref(), Some("0.80"));
         assert_eq!(at(2_999).as_deref(), Some("0.70"));
         assert_eq!(at(3_000), None, "not served any more");
+    }
+
+    #[test]
+    fn a_fee_holds_from_its_date_until_the_next() {
+        let fee = |from, fixed: Option<i64>| Item::Fee {
+            service: Service::Load,
+            currency: currency("eur"),
+            from: Date::from_millis(from),
+            fee: fixed.map(|fixed| Fee { fixed, basis_points: 0 }),
+        };
+        let settings = [fee(3_000, None), fee(1_000, Some(50)), fee(2_000, Some(75))];
+        let amount = Money::new(currency("eur"), 10_000);
+        let at = |now| policy(&settings, now).expect("readable").config.fees.out_of(Service::Load, amount).minor;
+        assert_eq!([999, 1_000, 1_999, 2_000, 2_999, 3_000].map(at), [0, 50, 50, 75, 75, 0]);
     }
 
     #[test]

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::config::Software;
+use super::fee::Fee;
 use super::service::Service;
 use crate::store::{Change, Setting};
 
@@ -27,6 +28,17 @@ pub enum Item {
         from: Date,
         /// How much.
         rate: Option<Rate>,
+    },
+    /// From a moment on, what an operation costs in a currency; nothing: it costs nothing from then on.
+    Fee {
+        /// Which operation.
+        service: Service,
+        /// In which currency.
+        currency: Currency,
+        /// From then on.
+        from: Date,
+        /// How much.
+        fee: Option<Fee>,
     },
     /// A legal agreement.
     Agreement {
@@ -110,6 +122,7 @@ impl Item {
     pub fn topic(&self) -> &'static str {
         match self {
             Self::Rate { .. } => "rate",
+            Self::Fee { .. } => "fee",
             Self::Agreement { .. } => "agreement",
             Self::Software { .. } => "software",
             Self::Switch { .. } => "switch",
@@ -122,6 +135,7 @@ impl Item {
     pub fn name(&self) -> String {
         match self {
             Self::Rate { currency, from, .. } => format!("{currency} {}", from.text()),
+            Self::Fee { service, currency, from, .. } => format!("{service} {currency} {}", from.text()),
             Self::Agreement { agreement, .. } => agreement.number.to_string(),
             Self::Software { version, .. } => version.clone(),
             Self::Switch { persona, service, .. } => {
@@ -148,6 +162,9 @@ impl Item {
         let item: Self = serde_json::from_str(&row.value).map_err(|error| fault(error.to_string()))?;
         if item.topic() != row.topic || item.name() != row.name {
             return Err(fault("it is about something else".to_owned()));
+        }
+        if matches!(&item, Self::Fee { fee: Some(fee), .. } if !fee.is_sound()) {
+            return Err(fault("it takes more than there is".to_owned()));
         }
         Ok(item)
     }
@@ -176,6 +193,12 @@ mod tests {
         let date = Date::from_millis(1_795_238_282_929);
         let items = [
             Item::Rate { currency: usd(), from: date, rate: Some(Rate::ONE) },
+            Item::Fee {
+                service: Service::Collect,
+                currency: usd(),
+                from: date,
+                fee: Some(Fee { fixed: 25, basis_points: 290 }),
+            },
             Item::Software { version: "1.0win".to_owned(), verdict: Software::Warning("New software".into()) },
             Item::Switch { persona: None, service: Some(Service::Pay), since: date, note: String::new() },
             Item::Gift { number: 7, email: "a@b.example".to_owned(), amount: Money::new(usd(), 5), since: date },
@@ -186,5 +209,12 @@ mod tests {
             assert!(Item::of_setting(&Setting { name: "other".to_owned(), ..row.clone() }).is_err());
             assert!(Item::of_setting(&Setting { value: "{}".to_owned(), ..row }).is_err());
         }
+    }
+
+    #[test]
+    fn a_fee_beyond_all_reason_is_damage() {
+        let fee = Some(Fee { fixed: 0, basis_points: Fee::WHOLE + 1 });
+        let item = Item::Fee { service: Service::Load, currency: usd(), from: Date::from_millis(0), fee };
+        assert!(Item::of_setting(&item.setting()).is_err());
     }
 }

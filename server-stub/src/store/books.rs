@@ -5,7 +5,7 @@ use protocol::persona::PersonaId;
 
 use super::account::Account;
 use super::chain::ChainHead;
-use super::record::{Container, Entry, PendingLoad, Session, Transaction};
+use super::record::{Charge, Container, Entry, PendingLoad, Session, Transaction};
 use super::{Refund, StoreError};
 
 /// A row of the books.
@@ -21,6 +21,8 @@ pub enum BookRow {
     Refund(Box<Refund>),
     /// A collected payment.
     Payment(Box<Transaction>),
+    /// A fee of no payment.
+    Charge(Charge),
     /// A load on hold, with its owner.
     Pending(PersonaId, PendingLoad),
     /// The balance of one of the operator's accounts, minor units.

@@ -7,7 +7,7 @@ use thiserror::Error;
 
 use super::account::Account;
 use super::record::{
-    Attempts, Challenge, Entry, Epoch, Instrument, LogEntry, Movement, Persona, Report, Session, SessionEnd,
+    Attempts, Challenge, Charge, Entry, Epoch, Instrument, LogEntry, Movement, Persona, Report, Session, SessionEnd,
     Transaction,
 };
 use super::setting::Setting;
@@ -67,6 +67,8 @@ pub enum Change {
     Collect(Box<Transaction>),
     /// A refund; the payment must have no other of that number.
     Refund(Box<Refund>),
+    /// A fee of no payment; a journal entry of the same set moves it.
+    Charge(Charge),
     /// Money moves. Owned accounts never go below zero.
     Journal(Entry),
     /// An answered message; its key must be unused.

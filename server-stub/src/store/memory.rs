@@ -17,8 +17,8 @@ use super::books::{BookReader, BookRow, Books};
 use super::chain::{ChainHead, EntryText};
 use super::plan::{ContainerStep, Expected, Plan, SessionStep};
 use super::record::{
-    Attempts, Challenge, Container, Entry, Epoch, Instrument, InstrumentId, LogEntry, LogKey, Movement, PendingLoad,
-    Persona, Report, Session, SessionStatus, Transaction,
+    Attempts, Challenge, Charge, Container, Entry, Epoch, Instrument, InstrumentId, LogEntry, LogKey, Movement,
+    PendingLoad, Persona, Report, Session, SessionStatus, Transaction,
 };
 use super::{
     Account, Change, ChangeSet, Collected, CommitError, Conflict, Logged, MAX_ATTEMPTS, MAX_REPORTS, MAX_SETTINGS,
@@ -48,6 +48,7 @@ struct Tables {
     /// By payee's session and date: the payer's session and index.
     received: Table<(u64, i64, u64, u16), ()>,
     refunds: Table<(u64, u16, u32), Refund>,
+    charges: Table<u64, Charge>,
     journal: Table<u64, (ChainHead, Entry)>,
     house: Table<Account, i64>,
     log: Table<LogKey, LogEntry>,
@@ -211,6 +212,7 @@ impl Books for MemoryStore {
         tables.sessions.values().for_each(|session| see(BookRow::Session(Box::new(session.clone()))));
         tables.refunds.values().for_each(|refund| see(BookRow::Refund(Box::new(refund.clone()))));
         tables.collected.values().for_each(|transaction| see(BookRow::Payment(Box::new(transaction.clone()))));
+        tables.charges.values().for_each(|fee| see(BookRow::Charge(fee.clone())));
         tables.pending.values().for_each(|(id, load)| see(BookRow::Pending(id.clone(), load.clone())));
         tables.house.iter().for_each(|(account, balance)| see(BookRow::House(account.clone(), *balance)));
         Ok(())
@@ -219,7 +221,7 @@ impl Books for MemoryStore {
 
 impl Tables {
     /// Every table, so that all are kept or undone; taken apart by name, so that none can be forgotten.
-    fn all(&mut self) -> [&mut dyn Undo; 19] {
+    fn all(&mut self) -> [&mut dyn Undo; 20] {
         let Self {
             personas,
             containers,
@@ -233,6 +235,7 @@ impl Tables {
             collected,
             received,
             refunds,
+            charges,
             journal,
             house,
             log,
@@ -255,6 +258,7 @@ impl Tables {
             collected,
             received,
             refunds,
+            charges,
             journal,
             house,
             log,
@@ -344,6 +348,7 @@ impl Tables {
             }
             Change::Collect(transaction) => self.collect(*transaction)?,
             Change::Refund(refund) => self.give_back(*refund)?,
+            Change::Charge(fee) => self.charges.put(self.charges.len() as u64 + 1, fee),
             Change::Journal(entry) => self.append(entry),
             Change::Log(entry) => {
                 if !self.log.insert(entry.key.clone(), entry) {
@@ -384,7 +389,7 @@ impl Tables {
     fn record(&mut self, movement: Movement) {
         let id = self.movements.len() as u64 + 1;
         if let Some(clears) = movement.clears {
-            let load = PendingLoad { id, amount: movement.amount, clears };
+            let load = PendingLoad { id, amount: movement.amount, fee: movement.fee, clears };
             self.pending.put(id, (movement.persona.clone(), load));
         }
         self.movements.put((movement.persona.clone(), movement.instrument, id), movement);

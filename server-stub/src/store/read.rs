@@ -7,8 +7,8 @@ use protocol::secret::SessionSecrets;
 use protocol::value::{Count, Index, SessionId};
 
 use super::record::{
-    Attempts, Challenge, Container, Entry, Epoch, Instrument, InstrumentId, PendingLoad, Persona, Reason, Session,
-    Transaction,
+    Attempts, Challenge, Charge, Container, Entry, Epoch, Instrument, InstrumentId, PendingLoad, Persona, Reason,
+    Session, Transaction,
 };
 use super::row::{
     Columns, binding_of_json, column, damaged, date, functions, money, optional, optional_date, persona_id, protocol,
@@ -64,8 +64,22 @@ pub fn instrument(row: &dyn Columns) -> Result<Instrument, StoreError> {
 
 /// A load on hold.
 pub fn pending_load(row: &dyn Columns) -> Result<PendingLoad, StoreError> {
-    let id = column(row, "id")?;
-    Ok(PendingLoad { id, amount: money(row, "currency", "amount")?, clears: date(row, "clears")? })
+    Ok(PendingLoad {
+        id: column(row, "id")?,
+        amount: money(row, "currency", "amount")?,
+        fee: money(row, "currency", "fee")?,
+        clears: date(row, "clears")?,
+    })
+}
+
+/// A fee of no payment.
+pub fn charge(row: &dyn Columns) -> Result<Charge, StoreError> {
+    Ok(Charge {
+        persona: persona_id(row, "persona")?,
+        date: date(row, "date")?,
+        amount: money(row, "currency", "amount")?,
+        reference: column(row, "reference")?,
+    })
 }
 
 /// A question that waits.
@@ -120,6 +134,7 @@ pub fn transaction(row: &dyn Columns) -> Result<Transaction, StoreError> {
         order_id: value(row, "order_id")?,
         charged: money(row, "currency", "charged")?,
         credited: money(row, "credit_currency", "credited")?,
+        fee: money(row, "credit_currency", "fee")?,
         opaque_hash: opaque_hash.try_into().map_err(|_| damaged("opaque_hash"))?,
         date: date(row, "date")?,
     })

@@ -137,8 +137,17 @@ pub struct PendingLoad {
     pub id: u64,
     /// How much.
     pub amount: Money,
+    /// What the operator took of it; the rest is on hold.
+    pub fee: Money,
     /// From then on it is available.
     pub clears: Date,
+}
+
+impl PendingLoad {
+    /// What is on hold of it.
+    pub fn held(&self) -> Money {
+        Money::new(self.amount.currency, self.amount.minor - self.fee.minor)
+    }
 }
 
 /// A movement between an instrument and the container (LU1), for the limits of 120H.25 to .28.
@@ -152,8 +161,23 @@ pub struct Movement {
     pub date: Date,
     /// How much; negative: to the instrument.
     pub amount: Money,
+    /// What the operator took for it.
+    pub fee: Money,
     /// When a load clears that is on hold.
     pub clears: Option<Date>,
+}
+
+/// A fee that belongs to no payment: of LU1, OS1 or CS1.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Charge {
+    /// Who gave it.
+    pub persona: PersonaId,
+    /// When.
+    pub date: Date,
+    /// How much, never nothing.
+    pub amount: Money,
+    /// What for, as the journal refers to it: the operation's name, and of a session also its number (`open/17`).
+    pub reference: String,
 }
 
 /// Why a session ended.
@@ -246,8 +270,10 @@ pub struct Transaction {
     pub order_id: OrderId,
     /// 130N.1: what the payer was charged, in the payer's currency.
     pub charged: Money,
-    /// 130NN.1: what the payee was credited, in the payee's currency.
+    /// 130NN.1: what the payee was credited, in the payee's currency, before the fee.
     pub credited: Money,
+    /// What the payee gave the operator of it, in the payee's currency.
+    pub fee: Money,
     /// SHA-256 of the customer's opaque value: tells the same payment in another CA2.
     pub opaque_hash: [u8; 32],
     /// When it was collected.
@@ -323,10 +349,12 @@ pub enum Reason {
     Payment,
     /// From a payee's container and sessions to a payer's container (RF1).
     Refund,
+    /// To the operator: for a payment (CA2), a load or unload (LU1), the opening (OS1) or closing (CS1) of a session.
+    Fee,
 }
 
 impl Reason {
-    const ALL: [(Self, &'static str); 8] = [
+    const ALL: [(Self, &'static str); 9] = [
         (Self::Load, "load"),
         (Self::Clearing, "clearing"),
         (Self::Cancel, "cancel"),
@@ -335,6 +363,7 @@ impl Reason {
         (Self::Return, "return"),
         (Self::Payment, "payment"),
         (Self::Refund, "refund"),
+        (Self::Fee, "fee"),
     ];
 
     /// As the journal names it.
@@ -380,6 +409,7 @@ pub struct Entry {
     pub credit: Account,
     /// Never negative.
     pub amount: Money,
-    /// What it belongs to: `SESSION/INDEX` of a payment, `SESSION/INDEX/NUMBER` of its refunds, `SESSION` of an opening or return, empty for others.
+    /// What it belongs to: `SESSION/INDEX` of a payment and its fee, `SESSION/INDEX/NUMBER` of its refunds, `SESSION` of an opening or return,
+    /// that of [`Charge`] of other fees, empty for others.
     pub reference: String,
 }

@@ -47,7 +47,7 @@ pub struct Position {
     pub date: i64,
     /// Of what kind, as [`kind_of`] numbers them.
     pub kind: u8,
-    /// The payer's session, or the number of a movement.
+    /// The payer's session, or the number of a movement or of a fee of no payment (whose index is 0).
     pub session: u64,
     /// The payer's index, or 0.
     pub index: u16,
@@ -83,13 +83,14 @@ impl Position {
 }
 
 /// The numbers of the kinds in a [`Position`]; never change them.
-const KINDS: [(u8, EntryKind); 6] = [
+const KINDS: [(u8, EntryKind); 7] = [
     (1, EntryKind::LOAD),
     (2, EntryKind::UNLOAD),
     (3, EntryKind::PAID),
     (4, EntryKind::COLLECTED),
     (5, EntryKind::REFUND_MADE),
     (6, EntryKind::REFUND_RECEIVED),
+    (7, EntryKind::FEE),
 ];
 
 /// The kind of a number.
@@ -141,4 +142,10 @@ pub(super) const ENTRIES: &str = "
     FROM refund WHERE payee = ?1 AND date >= ?2
     UNION ALL
     SELECT date, 6, payer_session, payer_index, number, return_currency, returned, payee, order_id
-    FROM refund WHERE payer = ?1 AND date >= ?2";
+    FROM refund WHERE payer = ?1 AND date >= ?2
+    UNION ALL
+    SELECT t.date, 7, t.payer_session, t.payer_index, 0, t.credit_currency, -t.fee, t.payer, t.order_id
+    FROM session_130 s JOIN transaction_130n t ON t.payee_session = s.id
+    WHERE s.persona = ?1 AND (s.ended IS NULL OR s.ended >= ?2) AND t.date >= ?2 AND t.fee > 0
+    UNION ALL
+    SELECT date, 7, id, 0, 0, currency, -amount, NULL, NULL FROM fee WHERE persona = ?1 AND date >= ?2";

@@ -147,6 +147,7 @@ pub fn transaction(number: u64) -> Transaction {
         order_id: value("1231-3424-234242"),
         charged: money("usd 42.50"),
         credited: money("cad 54.25"),
+        fee: money("cad 0.25"),
         opaque_hash: [3; 32],
         date: date(),
     }

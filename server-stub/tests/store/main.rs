@@ -39,6 +39,7 @@ conformance! {
     a_history_has_the_newest_of_both_sides
     a_message_is_answered_once
     loads_count_within_a_window_and_clear
+    fees_are_lines_of_a_statement
     sessions_are_due_after_their_last_millisecond
     new_numbers_are_new
     an_epoch_begins_once_and_numbers_leap

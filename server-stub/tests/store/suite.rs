@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use protocol::date::Date;
+use protocol::message::statement::EntryKind;
 use protocol::money::Money;
 use protocol::value::SessionId;
 use server_stub::store::record::{
-    Attempts, Challenge, Entry, Epoch, Instrument, InstrumentId, LogKey, Movement, Persona, PersonaStatus, Reason,
-    Report, SessionEnd, SessionStatus, Transaction,
+    Attempts, Challenge, Charge, Entry, Epoch, Instrument, InstrumentId, LogKey, Movement, Persona, PersonaStatus,
+    Reason, Report, SessionEnd, SessionStatus, Transaction,
 };
-use server_stub::store::{Account, Change, ChangeSet, CommitError, Condition, Conflict, Setting};
+use server_stub::store::{Account, BookRow, Change, ChangeSet, CommitError, Condition, Conflict, Setting, Window};
 
 use crate::bench::{Bench, at, brian, date, entry, index, instrument, log, persona, session, spend, transaction};
 use crate::common::{Kind, money, value};
@@ -182,6 +183,7 @@ pub async fn loads_count_within_a_window_and_clear(kind: Kind) {
         instrument: InstrumentId(1),
         date: date().plus_secs(seconds),
         amount: value::<protocol::money::SignedMoney>(amount).0,
+        fee: Money::new(money(&amount.replace('-', "")).currency, 1),
         clears,
     };
     let clears = Some(date().plus_secs(30));
@@ -201,11 +203,39 @@ pub async fn loads_count_within_a_window_and_clear(kind: Kind) {
     assert_eq!(bench.store.due(date().plus_secs(29), 9).await, Ok(vec![]));
     assert_eq!(bench.store.due(date().plus_secs(30), 9).await, Ok(vec![brian()]));
     let pending = bench.store.persona(&brian()).await.expect("a store").expect("a persona").pending;
-    assert_eq!((pending.len(), pending[0].amount), (1, money("usd 20.00")));
+    assert_eq!((pending.len(), pending[0].amount, pending[0].held()), (1, money("usd 20.00"), money("usd 19.99")));
     let cleared = || [Change::Cleared(pending[0].id)];
     assert_eq!(bench.commit(cleared()).await, Ok(()));
     assert_eq!(bench.commit(cleared()).await, Err(Conflict::LoadCleared(pending[0].id)));
     assert_eq!(bench.store.due(date().plus_secs(30), 9).await, Ok(vec![]));
+}
+
+pub async fn fees_are_lines_of_a_statement(kind: Kind) {
+    let bench = Bench::with_session(kind).await;
+    let charge = |reference: &str, amount| Charge {
+        persona: brian(),
+        date: date(),
+        amount: money(amount),
+        reference: reference.to_owned(),
+    };
+    let of_acme = Charge { persona: value("acme-82"), ..charge("load", "usd 0.07") };
+    let charges = [charge("open/1", "usd 0.10"), charge("load", "usd 0.25"), of_acme];
+    bench.commit(charges.map(Change::Charge)).await.expect("fees");
+    bench.commit([Change::Collect(Box::new(transaction(1)))]).await.expect("a payment");
+    let told = bench.store.statement(&brian(), Window::Newest, 9).await.expect("a store").expect("a persona");
+    let fees = told.entries.iter().filter(|(_, line)| line.kind == EntryKind::FEE);
+    let mut amounts: Vec<_> = fees.map(|(_, line)| line.amount.0.minor).collect();
+    amounts.sort_unstable();
+    assert_eq!(amounts, [-25, -10], "the payee's fee is none of the payer's");
+    let mut kept = Vec::new();
+    let mut see = |row| {
+        if let BookRow::Charge(charge) = row {
+            kept.push(charge.reference);
+        }
+    };
+    bench.store.show(&mut see).await.expect("a store");
+    kept.sort_unstable();
+    assert_eq!(kept, ["load", "load", "open/1"]);
 }
 
 pub async fn sessions_are_due_after_their_last_millisecond(kind: Kind) {

@@ -45,7 +45,9 @@ pub struct Verdict {
 #[derive(Clone, Debug)]
 struct Paid {
     charged: Money,
+    /// Before the fee.
     credited: Money,
+    fee: Money,
     /// What the payee's currency is worth in the payer's, where they differ.
     rates: Option<Rates>,
 }
@@ -128,7 +130,9 @@ impl<'a> Batch<'a> {
             return Err(Problem::FUNDS_INSUFFICIENT);
         }
         self.merchant.current.plus(claim.merchant_amount).map_err(|_| Problem::LIMIT_EXCEEDED)?;
-        Ok(Step::Pay(Paid { charged: amount, credited: claim.merchant_amount, rates }))
+        let credited = claim.merchant_amount;
+        let fee = self.desk.config.fees.out_of(Service::Collect, credited);
+        Ok(Step::Pay(Paid { charged: amount, credited, fee, rates }))
     }
 
     /// The first outcome, if this payment was collected by the same payee before (protocol.md section 5).
@@ -137,8 +141,8 @@ impl<'a> Batch<'a> {
             && before.order_id == claim.order_id
             && before.credited == claim.merchant_amount
             && before.opaque_hash == sha256(self.opened.customer_opaque(n));
-        let (charged, credited) = (before.charged, before.credited);
-        same.then(|| Paid { charged, credited, rates: self.rates(credited, charged) })
+        let (charged, credited, fee) = (before.charged, before.credited, before.fee);
+        same.then(|| Paid { charged, credited, fee, rates: self.rates(credited, charged) })
     }
 
     fn check_parties(&self, claim: &Claim, payer: &Session) -> Result<(), Problem> {
@@ -187,7 +191,7 @@ impl<'a> Batch<'a> {
         self.used_here.insert((number, claim.payer_index));
         payer.uses += 1;
         payer.current.minor -= paid.charged.minor;
-        self.merchant.current.minor += paid.credited.minor;
+        self.merchant.current.minor += paid.credited.minor - paid.fee.minor;
         let payer = payer.clone();
         self.changes.push(Change::Collect(Box::new(self.transaction(n, claim, &payer, paid))));
         self.changes.push(Change::Use(number));
@@ -209,24 +213,28 @@ impl<'a> Batch<'a> {
             order_id: claim.order_id.clone(),
             charged: paid.charged,
             credited: paid.credited,
+            fee: paid.fee,
             opaque_hash: sha256(self.opened.customer_opaque(n)),
             date: self.desk.now,
         }
     }
 
-    /// From the payer's session into the payee's; between currencies, by way of the exchange.
+    /// From the payer's session into the payee's; between currencies, by way of the exchange. The fee goes on from there.
     fn journal_payment(&mut self, payer: &Session, claim: &Claim, paid: &Paid) {
         let reference = format!("{}/{}", payer.id.number(), claim.payer_index.get());
-        let mut entry = |debit, credit, amount| {
-            let (date, reason, reference) = (self.desk.now, Reason::Payment, reference.clone());
+        let mut entry = |reason, debit, credit, amount| {
+            let (date, reference) = (self.desk.now, reference.clone());
             self.changes.push(Change::Journal(Entry { date, reason, debit, credit, amount, reference }));
         };
         let (from, to) = (payer.account(), self.merchant.account());
         if paid.charged.currency == paid.credited.currency {
-            entry(from, to, paid.charged);
+            entry(Reason::Payment, from, to.clone(), paid.charged);
         } else {
-            entry(from, Account::Exchange(paid.charged.currency), paid.charged);
-            entry(Account::Exchange(paid.credited.currency), to, paid.credited);
+            entry(Reason::Payment, from, Account::Exchange(paid.charged.currency), paid.charged);
+            entry(Reason::Payment, Account::Exchange(paid.credited.currency), to.clone(), paid.credited);
+        }
+        if paid.fee.minor > 0 {
+            entry(Reason::Fee, to, Account::Fees(paid.fee.currency), paid.fee);
         }
     }
 
@@ -277,6 +285,11 @@ impl Verdict {
     /// Why the payment was not made.
     pub fn problem(&self) -> Option<&Problem> {
         self.outcome.as_ref().err()
+    }
+
+    /// What the payee gave of it, minor units; nothing of a payment that was not made.
+    pub fn fee(&self) -> i64 {
+        self.outcome.as_ref().map_or(0, |paid| paid.fee.minor)
     }
 
     fn outcome(&self) -> (ResponseCode, Option<Problem>) {

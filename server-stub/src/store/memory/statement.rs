@@ -8,7 +8,7 @@ use protocol::value::Count;
 use super::super::statement::number_of;
 use super::super::{Conflict, Position, Refund, Statement, Window};
 use super::Tables;
-use crate::store::record::{InstrumentId, Movement, Transaction};
+use crate::store::record::{Charge, InstrumentId, Movement, Transaction};
 
 impl Tables {
     /// What was given back of a payment, in order.
@@ -30,7 +30,8 @@ impl Tables {
         let movements = movements.map(|((_, _, number), movement)| moved((*number, movement)));
         let payments = self.collected.values().flat_map(|payment| sides(payment, id));
         let refunds = self.refunds.values().flat_map(|refund| given_and_got(refund, id));
-        let mut entries: Vec<_> = movements.chain(payments).chain(refunds).collect();
+        let charges = self.charges.iter().filter(|(_, fee)| fee.persona == *id).map(charged);
+        let mut entries: Vec<_> = movements.chain(payments).chain(refunds).chain(charges).collect();
         entries.sort_by_key(|(place, _)| *place);
         match window {
             Window::Newest => entries = entries.split_off(entries.len().saturating_sub(limit)),
@@ -51,7 +52,7 @@ fn moved((id, movement): (u64, &Movement)) -> (Position, EntryLine) {
 }
 
 fn sides(payment: &Transaction, id: &PersonaId) -> Vec<(Position, EntryLine)> {
-    let Transaction { payer_session, payer_index, payer, payee, order_id, charged, credited, date, .. } = payment;
+    let Transaction { payer_session, payer_index, payer, payee, order_id, charged, credited, fee, date, .. } = payment;
     let side = |kind: EntryKind, other: &PersonaId, amount: Money| {
         let (session_id, index) = (payer_session.clone(), *payer_index);
         let place = Position {
@@ -66,7 +67,16 @@ fn sides(payment: &Transaction, id: &PersonaId) -> Vec<(Position, EntryLine)> {
     };
     let paid = (payer == id).then(|| side(EntryKind::PAID, payee, charged.negated()));
     let collected = (payee == id).then(|| side(EntryKind::COLLECTED, payer, *credited));
-    paid.into_iter().chain(collected).collect()
+    let fee = (payee == id && fee.minor > 0).then(|| side(EntryKind::FEE, payer, fee.negated()));
+    paid.into_iter().chain(collected).chain(fee).collect()
+}
+
+fn charged((id, fee): (&u64, &Charge)) -> (Position, EntryLine) {
+    let Charge { date, amount, .. } = fee;
+    let kind = EntryKind::FEE;
+    let place = Position { date: date.millis(), kind: number_of(&kind), session: *id, ..Position::default() };
+    let amount = SignedMoney(amount.negated());
+    (place, EntryLine { date: *date, kind, number: Count(*id), amount, payment: None })
 }
 
 fn given_and_got(refund: &Refund, id: &PersonaId) -> Vec<(Position, EntryLine)> {

@@ -153,9 +153,10 @@ fn collect<'a>(collected: &[&'a Transaction]) -> Result<Option<Command<'a>>, Sto
         return Ok(None);
     }
     let sql = "INSERT INTO transaction_130n (payer_session, payer_index, payer, payee_session, payee_index, payee,
-                   order_id, currency, charged, credit_currency, credited, opaque_hash, date)
+                   order_id, currency, charged, credit_currency, credited, opaque_hash, date, fee)
                SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::bigint[], $5::bigint[], $6::text[],
-                   $7::text[], $8::text[], $9::bigint[], $10::text[], $11::bigint[], $12::bytea[], $13::bigint[])
+                   $7::text[], $8::text[], $9::bigint[], $10::text[], $11::bigint[], $12::bytea[], $13::bigint[],
+                   $14::bigint[])
                ON CONFLICT DO NOTHING RETURNING payer_session, payer_index";
     let params = vec![
         numbers(collected, |t| t.payer_session.number())?,
@@ -171,6 +172,7 @@ fn collect<'a>(collected: &[&'a Transaction]) -> Result<Option<Command<'a>>, Sto
         column(collected, |t| t.credited.minor),
         column(collected, |t| t.opaque_hash.as_slice()),
         column(collected, |t| t.date.millis()),
+        column(collected, |t| t.fee.minor),
     ];
     let expected = collected.iter().map(|t| Key::Index(t.payer_session.number(), t.payer_index.get())).collect();
     let found =

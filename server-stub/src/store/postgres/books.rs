@@ -43,7 +43,7 @@ struct Table {
 }
 
 /// In the order in which they are shown.
-const TABLES: [Table; 7] = [
+const TABLES: [Table; 8] = [
     Table {
         name: "journal",
         sql: "SELECT * FROM journal ORDER BY chain, number",
@@ -74,6 +74,7 @@ const TABLES: [Table; 7] = [
         key: &["payer_session", "payer_index"],
         read: |row| Ok(BookRow::Payment(Box::new(read::transaction(row)?))),
     },
+    Table { name: "fee", sql: "SELECT * FROM fee", key: &["id"], read: |row| Ok(BookRow::Charge(read::charge(row)?)) },
     Table {
         name: "movement_405",
         sql: "SELECT * FROM movement_405 WHERE clears IS NOT NULL",

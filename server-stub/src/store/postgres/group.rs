@@ -92,7 +92,12 @@ fn alone(change: &Change) -> Option<Key> {
         Change::Unset(topic, name) => Key::Setting(topic.clone(), name.clone()),
         Change::Epoch(epoch) => Key::Epoch(epoch.number),
         // These add up, or add rows that nobody else can have.
-        Change::Move(_) | Change::Use(_) | Change::End(..) | Change::Journal(_) | Change::Report(_) => return None,
+        Change::Move(_)
+        | Change::Charge(_)
+        | Change::Use(_)
+        | Change::End(..)
+        | Change::Journal(_)
+        | Change::Report(_) => return None,
     })
 }
 

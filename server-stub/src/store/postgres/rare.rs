@@ -4,7 +4,7 @@ use protocol::date::Date;
 use protocol::persona::PersonaId;
 use protocol::value::{Functions, Value as _};
 
-use super::super::record::{Attempts, Challenge, Instrument, Movement, Persona, Report};
+use super::super::record::{Attempts, Challenge, Charge, Instrument, Movement, Persona, Report};
 use super::super::row::{self, count, signed};
 use super::super::{Change, MAX_ATTEMPTS, MAX_REPORTS, Refund, Setting, StoreError};
 use super::command::{Command, param};
@@ -32,6 +32,7 @@ pub fn command(change: &Change) -> Result<Vec<Command<'_>>, StoreError> {
             vec![Command::on(Key::Session(*session), sql, vec![param(signed(*session)?), param(memo.as_str())])]
         }
         Change::Refund(refund) => vec![give_back(refund)?],
+        Change::Charge(fee) => vec![charge(fee)],
         Change::Report(report) => vec![keep_report(report)?],
         Change::Set(setting) => vec![set(setting)],
         Change::Unset(topic, name) => {
@@ -144,8 +145,8 @@ fn put_challenge<'a>(id: &'a PersonaId, challenge: &'a Challenge) -> Result<Comm
 }
 
 fn record(movement: &Movement) -> Command<'_> {
-    let sql = "INSERT INTO movement_405 (persona, instrument, date, currency, amount, clears)
-               VALUES ($1, $2, $3, $4, $5, $6)";
+    let sql = "INSERT INTO movement_405 (persona, instrument, date, currency, amount, clears, fee)
+               VALUES ($1, $2, $3, $4, $5, $6, $7)";
     let params = vec![
         param(movement.persona.as_str()),
         param(i64::from(movement.instrument.0)),
@@ -153,6 +154,7 @@ fn record(movement: &Movement) -> Command<'_> {
         param(movement.amount.currency.code()),
         param(movement.amount.minor),
         param(movement.clears.map(Date::millis)),
+        param(movement.fee.minor),
     ];
     Command::of(sql, params)
 }
@@ -178,6 +180,19 @@ fn give_back(refund: &Refund) -> Result<Command<'_>, StoreError> {
         param(refund.date.millis()),
     ];
     Ok(Command::on(Key::Refund(session, index, refund.number), sql, params))
+}
+
+fn charge(fee: &Charge) -> Command<'_> {
+    let sql = "INSERT INTO fee (persona, date, currency, amount, reference) VALUES ($1, $2, $3, $4, $5)";
+    let Charge { persona, date, amount, reference } = fee;
+    let params = vec![
+        param(persona.as_str()),
+        param(date.millis()),
+        param(amount.currency.code().to_owned()),
+        param(amount.minor),
+        param(reference.as_str()),
+    ];
+    Command::of(sql, params)
 }
 
 fn keep_report(report: &Report) -> Result<Command<'_>, StoreError> {

@@ -7,7 +7,7 @@ use rusqlite::{CachedStatement, Connection, params};
 
 use super::super::plan::{ContainerStep, Expected, Plan, SessionStep};
 use super::super::record::{
-    Attempts, Challenge, Instrument, LogEntry, Movement, Persona, Report, Session, Transaction,
+    Attempts, Challenge, Charge, Instrument, LogEntry, Movement, Persona, Report, Session, Transaction,
 };
 use super::super::row::{self, signed};
 use super::super::{
@@ -84,6 +84,7 @@ fn change(db: &Connection, change: &Change) -> Result<(), CommitError> {
         }
         Change::Collect(transaction) => collect(db, transaction)?,
         Change::Refund(refund) => give_back(db, refund)?,
+        Change::Charge(fee) => charge(db, fee)?,
         Change::Log(entry) => log(db, entry)?,
         Change::Set(setting) => {
             let sql = "INSERT OR REPLACE INTO setting VALUES (?1, ?2, ?3)";
@@ -185,8 +186,8 @@ fn put_challenge(db: &Connection, id: &PersonaId, challenge: &Challenge) -> Resu
 }
 
 fn record(db: &Connection, movement: &Movement) -> Result<(), StoreError> {
-    let sql = "INSERT INTO movement_405 (persona, instrument, date, currency, amount, clears)
-               VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+    let sql = "INSERT INTO movement_405 (persona, instrument, date, currency, amount, clears, fee)
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
     let values = params![
         movement.persona.as_str(),
         movement.instrument.0,
@@ -194,7 +195,15 @@ fn record(db: &Connection, movement: &Movement) -> Result<(), StoreError> {
         movement.amount.currency.code(),
         movement.amount.minor,
         movement.clears.map(protocol::date::Date::millis),
+        movement.fee.minor,
     ];
+    run(db, sql, values).map(drop)
+}
+
+fn charge(db: &Connection, fee: &Charge) -> Result<(), StoreError> {
+    let sql = "INSERT INTO fee (persona, date, currency, amount, reference) VALUES (?1, ?2, ?3, ?4, ?5)";
+    let Charge { persona, date, amount, reference } = fee;
+    let values = params![persona.as_str(), date.millis(), amount.currency.code(), amount.minor, reference];
     run(db, sql, values).map(drop)
 }
 
@@ -223,7 +232,7 @@ fn open(db: &Connection, session: &Session) -> Result<(), CommitError> {
 }
 
 fn collect(db: &Connection, transaction: &Transaction) -> Result<(), CommitError> {
-    let sql = "INSERT INTO transaction_130n VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
+    let sql = "INSERT INTO transaction_130n VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)
                ON CONFLICT DO NOTHING";
     let (session, index) = (transaction.payer_session.number(), transaction.payer_index.get());
     let values = params![
@@ -240,6 +249,7 @@ fn collect(db: &Connection, transaction: &Transaction) -> Result<(), CommitError
         transaction.credited.minor,
         transaction.opaque_hash,
         transaction.date.millis(),
+        transaction.fee.minor,
     ];
     match run(db, sql, values)? {
         0 => Err(Conflict::IndexUsed(session, index).into()),

@@ -254,6 +254,7 @@ pub fn books(db: &Connection, see: &mut BookReader<'_>) -> Result<(), StoreError
     show(db, "transaction_130n", "SELECT * FROM transaction_130n", &key[..2], see, |row| {
         Ok(BookRow::Payment(Box::new(read::transaction(row)?)))
     })?;
+    show(db, "fee", "SELECT * FROM fee", &["id"], see, |row| Ok(BookRow::Charge(read::charge(row)?)))?;
     let pending = "SELECT * FROM movement_405 WHERE clears IS NOT NULL";
     show(db, "movement_405", pending, &["id"], see, |row| {
         Ok(BookRow::Pending(persona_id(row, "persona")?, read::pending_load(row)?))
