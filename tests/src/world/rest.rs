@@ -41,7 +41,7 @@ impl World {
             BookRow::Session(session) => ledger.sessions.push(*session),
             BookRow::Payment(payment) => ledger.transactions.push(*payment),
             BookRow::House(account, balance) => ledger.house.push((account, balance)),
-            BookRow::Refund(_) | BookRow::Pending(..) => {}
+            BookRow::Refund(_) | BookRow::Charge(_) | BookRow::Pending(..) => {}
             BookRow::Unreadable { row, why } => unreadable = Some(format!("{row}: {why}")),
         };
         at_once(self.office.platter.show(&mut see)).map_err(|fault| fault.to_string())?;
