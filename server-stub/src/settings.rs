@@ -15,6 +15,8 @@ use tracing_subscriber::EnvFilter;
 
 use crate::server::Config;
 use crate::server::config::ClassicCaps;
+use crate::server::language::Language;
+use crate::store::record::InstrumentStatus;
 
 /// All keys of the file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,10 +28,14 @@ pub struct Settings {
     pub metrics_listen: Option<SocketAddr>,
     /// Where `security.txt` sends people who found a weakness.
     pub security_contact: String,
+    /// The language of sentences for people whose own is not known.
+    pub language: Language,
     /// What is logged, and how.
     pub log: LogSettings,
     /// Protocol 1.0.
     pub classic: ClassicSettings,
+    /// What instruments may be used for.
+    pub instruments: InstrumentSettings,
     /// What sessions are cut to.
     pub sessions: SessionSettings,
     /// Who may ask how often for what is expensive.
@@ -69,6 +75,14 @@ pub struct ClassicSettings {
     pub min_bits: u32,
     /// Largest amount of a session, whole units of its currency.
     pub max_amount: u32,
+}
+
+/// Section `[instruments]`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct InstrumentSettings {
+    /// The status of one whose issuer has said yes.
+    pub new_status: InstrumentStatus,
 }
 
 /// Section `[sessions]`.
@@ -132,6 +146,8 @@ impl Default for Settings {
             security_contact: SECURITY_CONTACT.to_owned(),
             log: LogSettings::default(),
             classic: ClassicSettings::default(),
+            language: Language::default(),
+            instruments: InstrumentSettings::default(),
             sessions: SessionSettings::default(),
             doors: DoorSettings::default(),
             shutdown: ShutdownSettings::default(),
@@ -236,7 +252,7 @@ impl Settings {
     /// # Errors
     /// [`SettingsError::Value`], for the first key that cannot be meant.
     pub fn check(&self) -> Result<(), SettingsError> {
-        let Self { listen, metrics_listen, security_contact, log, classic, sessions, doors, shutdown } = self;
+        let Self { listen, metrics_listen, security_contact, log, classic, sessions, doors, shutdown, .. } = self;
         let within = |key, fits: bool, wanted: &dyn fmt::Display| {
             if fits { Ok(()) } else { Err(SettingsError::Value { key, fault: format!("must be {wanted}") }) }
         };
@@ -278,6 +294,8 @@ impl Settings {
             allow_classic: self.classic.allow,
             classic_min_bits: self.classic.min_bits,
             classic_caps: Some(ClassicCaps::of_units(self.classic.max_amount)),
+            language: self.language,
+            new_instruments: self.instruments.new_status,
             max_lifetime_minutes: self.sessions.max_minutes,
             max_uses: self.sessions.max_uses,
             max_session_units: self.sessions.max_amount.into(),

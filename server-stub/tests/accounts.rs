@@ -3,12 +3,16 @@
 mod common;
 
 use common::actor::{ACCOUNT, Actor};
-use common::{World, money, value};
+use common::{Kind, World, money, value};
+use protocol::Protocol;
 use protocol::message::autoclose::AutocloseResponse;
 use protocol::message::binding::{BindAnswer, BindResponse, CHALLENGE_TYPE};
 use protocol::outcome::{Problem, ResponseCode};
 use protocol::template::Numbered;
-use protocol::value::{Bytes, YesNo};
+use protocol::value::{Bytes, Function, YesNo};
+use server_stub::server::Config;
+use server_stub::store::record::{Instrument, InstrumentStatus, Limit};
+use server_stub::store::{Change, ChangeSet};
 
 fn status(reply: &BindResponse) -> Option<&str> {
     reply.status.as_ref().map(protocol::value::Token::as_str)
@@ -75,6 +79,73 @@ async fn the_limits_of_an_instrument(world: &mut World) {
     assert_eq!(world.move_funds(&mut brian, "usd 1000.00").await.problem, None);
     assert_eq!(world.move_funds(&mut brian, "usd 0.01").await.problem, Some(Problem::LIMIT_EXCEEDED));
     assert_eq!(world.balance(&brian, "usd").await, "usd 5100.00");
+}
+
+/// Changes something of the instrument that is in the books.
+async fn edited(world: &World, actor: &Actor, edit: impl FnOnce(&mut Instrument)) {
+    let id = actor.id.clone().expect("a persona");
+    let mut file = world.store.persona(&id).await.expect("a store").expect("a persona");
+    let mut instrument = file.instruments.remove(0);
+    edit(&mut instrument);
+    let changes = vec![Change::PutInstrument(id.clone(), Box::new(instrument)), Change::Revise(id)];
+    world.store.commit(ChangeSet { changes, ..ChangeSet::default() }).await.expect("a change");
+}
+
+async fn the_operator_s_limits_stand_in_for_the_issuer_s(world: &mut World) {
+    let mut brian = world.customer("brianb", "usd 100.00").await;
+    let limit = |once, window, hours| Limit { once, window, hours };
+    edited(world, &brian, |instrument| {
+        instrument.limits =
+            [(Function::Load, limit(Some(2_000), None, 24)), (Function::Unload, limit(Some(20), Some(30), 2))].into();
+    })
+    .await;
+    for (amount, problem) in [
+        ("usd 2000.01", Some(Problem::LIMIT_EXCEEDED)),
+        ("usd 2000.00", None),
+        ("usd 2000.00", None),
+        ("usd 2000.00", None),
+        ("usd -20.01", Some(Problem::LIMIT_EXCEEDED)),
+        ("usd -20.00", None),
+        ("usd -10.01", Some(Problem::LIMIT_EXCEEDED)),
+        ("usd -10.00", None),
+        ("usd -0.01", Some(Problem::LIMIT_EXCEEDED)),
+    ] {
+        assert_eq!(world.move_funds(&mut brian, amount).await.problem, problem, "{amount}");
+    }
+    // What was loaded does not count as unloaded, and the window moves on.
+    world.pass_secs(2 * 3_600);
+    assert_eq!(world.move_funds(&mut brian, "usd -0.01").await.problem, Some(Problem::LIMIT_EXCEEDED));
+    world.pass_secs(1);
+    assert_eq!(world.move_funds(&mut brian, "usd -20.00").await.problem, None);
+    // Binding anew does not lift it; nothing at once is off.
+    world.bind(&mut brian, ACCOUNT, "dda", "load,unload").await;
+    assert_eq!(world.move_funds(&mut brian, "usd -20.00").await.problem, Some(Problem::LIMIT_EXCEEDED));
+    edited(world, &brian, |instrument| {
+        instrument.limits.insert(Function::Unload, limit(Some(0), None, 24));
+    })
+    .await;
+    assert_eq!(world.move_funds(&mut brian, "usd -0.01").await.problem, Some(Problem::FUNCTION_DISABLED));
+    assert_eq!(world.move_funds(&mut brian, "usd 0.01").await.problem, None);
+}
+
+async fn an_instrument_waits_for_what_it_has_to(world: &mut World) {
+    let mut brian = world.customer("brianb", "usd 100.00").await;
+    for (stands, name, words) in [
+        (InstrumentStatus::Created, "created", "has not been approved"),
+        (InstrumentStatus::PendingSignature, "pending-signature", "signature has arrived"),
+        (InstrumentStatus::Disabled, "disabled", ""),
+    ] {
+        edited(world, &brian, |instrument| instrument.status = stands).await;
+        for amount in ["usd 1.00", "usd -1.00"] {
+            let reply = world.move_funds(&mut brian, amount).await;
+            assert_eq!(reply.problem, Some(Problem::INSTRUMENT_DISABLED), "{name}");
+            assert!(reply.message.is_some_and(|message| message.as_str().contains(words)), "{name}");
+        }
+        let reply = world.bind(&mut brian, ACCOUNT, "dda", "load,unload").await;
+        assert_eq!(status(&reply), Some(name), "binding anew changes nothing of it");
+    }
+    edited(world, &brian, |instrument| instrument.status = InstrumentStatus::Enabled).await;
+    assert_eq!(world.move_funds(&mut brian, "usd 1.00").await.problem, None);
 }
 
 async fn what_is_not_an_instrument(world: &mut World) {
@@ -240,6 +311,8 @@ everywhere! {
     an_account_whose_loads_are_on_hold
     cards_of_the_sandbox
     the_limits_of_an_instrument
+    the_operator_s_limits_stand_in_for_the_issuer_s
+    an_instrument_waits_for_what_it_has_to
     what_is_not_an_instrument
     binding_anew_replaces_the_salt
     other_currencies_have_containers_of_their_own
@@ -248,4 +321,16 @@ everywhere! {
     the_passphrase_closes_the_persona
     wrong_passphrases_and_unknown_personas_look_alike
     autoclose_needs_an_instrument_that_takes_money
+}
+
+#[tokio::test]
+async fn a_new_instrument_waits_where_the_operator_wants_it_so() {
+    let config = Config { new_instruments: InstrumentStatus::PendingSignature, ..Config::default() };
+    let mut world = World::with(Protocol::V2, Kind::Memory, config);
+    let mut brian = world.registered("customer", "brianb").await;
+    let reply = world.bind(&mut brian, ACCOUNT, "dda", "load,unload").await;
+    assert_eq!((reply.response_code, status(&reply)), (ResponseCode::Success, Some("pending-signature")));
+    assert_eq!(world.move_funds(&mut brian, "usd 1.00").await.problem, Some(Problem::INSTRUMENT_DISABLED));
+    edited(&world, &brian, |instrument| instrument.status = InstrumentStatus::Enabled).await;
+    assert_eq!(world.move_funds(&mut brian, "usd 1.00").await.problem, None);
 }

@@ -147,6 +147,21 @@ async fn personas_sessions_and_payments_are_found_and_instruments_disabled() {
     assert_eq!(world.move_funds(&mut brian, "usd 1.00").await.problem, Some(Problem::INSTRUMENT_DISABLED));
     shown(&folder, &["instrument", "enable", "brianb-40", "1"]);
     assert_eq!(world.move_funds(&mut brian, "usd 1.00").await.balance, Some(money("usd 51.00")));
+    // What it waits for, and how much it may move.
+    shown(&folder, &["instrument", "status", "brianb-40", "1", "pending-signature"]);
+    assert_eq!(world.move_funds(&mut brian, "usd 1.00").await.problem, Some(Problem::INSTRUMENT_DISABLED));
+    shown(&folder, &["instrument", "enable", "brianb-40", "1"]);
+    let table = shown(&folder, &["instrument", "limit", "brianb-40", "1", "unload", "--once", "0"]);
+    assert_eq!(table["instruments"][0]["limits"], "unload off");
+    assert_eq!(world.move_funds(&mut brian, "usd -1.00").await.problem, Some(Problem::FUNCTION_DISABLED));
+    let limit = ["instrument", "limit", "brianb-40", "1", "unload", "--once", "5", "--window", "9", "--hours", "2"];
+    assert_eq!(shown(&folder, &limit)["instruments"][0]["limits"], "unload 5 at once, 9 in 2 h");
+    assert_eq!(world.move_funds(&mut brian, "usd -6.00").await.problem, Some(Problem::LIMIT_EXCEEDED));
+    let table = shown(&folder, &["instrument", "unlimit", "brianb-40", "1", "unload"]);
+    assert_eq!(table["instruments"][0]["limits"], "the issuer's");
+    assert!(refused(&folder, &["instrument", "limit", "brianb-40", "1", "charge"]).contains("moves no cash"));
+    assert!(refused(&folder, &["instrument", "status", "brianb-40", "1", "fine"]).contains("is no status"));
+    assert!(refused(&folder, &["instrument", "enable", "brianb-40", "9"]).contains("has no instrument 9"));
     // Switched off here, refused there.
     shown(&folder, &["switch", "off", "--persona", "brianb-40", "--service", "unload", "--note", "asked by phone"]);
     world.server.refresh(world.now).await.expect("settings");

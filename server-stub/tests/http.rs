@@ -20,7 +20,7 @@ use protocol::message::report::MessageReport;
 use protocol::money::Currency;
 use protocol::outcome::{Problem, ResponseCode};
 use protocol::persona::PersonaId;
-use protocol::value::{Index, OrderId, SessionId};
+use protocol::value::{Function, Index, OrderId, SessionId};
 use server_stub::http::{now, router};
 use server_stub::server::Config;
 use server_stub::store::record::{Attempts, Epoch, InstrumentId, LogKey, Session, Transaction};
@@ -169,14 +169,15 @@ impl Store for Failing {
         self.0.statement(id, window, limit).await
     }
 
-    async fn loaded_since(
+    async fn moved_since(
         &self,
         persona: &PersonaId,
         instrument: InstrumentId,
         currency: Currency,
+        function: Function,
         since: Date,
     ) -> Result<i64, StoreError> {
-        self.0.loaded_since(persona, instrument, currency, since).await
+        self.0.moved_since(persona, instrument, currency, function, since).await
     }
 
     async fn attempts(&self, id: &PersonaId) -> Result<Option<Attempts>, StoreError> {

@@ -32,7 +32,7 @@ pub type Sentence = Text<500>;
 record! {
     /// The transparent part of a message to the server, but for `opaque` (figs 10A, 16A, 19A, 22A, 39A).
     pub struct RequestHead {
-        /// Who asks; absent in R1, whose persona does not exist yet.
+        /// Who asks; absent in an R1 whose persona does not exist yet.
         hashed "id" id: Option<PersonaId>,
         /// A number that the sender uses once.
         hashed "transaction" transaction: Num,

@@ -13,7 +13,7 @@ use crate::value::{Address, AnyBytes, Count, Ints, Language, Text, Token};
 pub type AutoclosePassphrase = Text<50>;
 
 record! {
-    /// R1: makes a persona (fig. 10B).
+    /// R1: makes a persona; where its head names one, changes that one (figs 10B and 5G).
     pub struct Registration {
         /// The client's idea of the server's clock (4217B).
         hashed "server-date" server_date: Date,

@@ -258,10 +258,11 @@ fn instrument(
         keyed_hash,
         bound: desk.now,
         first_used: before.and_then(|before| before.first_used),
-        // Who was disabled stays so, whatever is bound anew (252, `update`).
-        status: before.map_or(InstrumentStatus::Enabled, |before| before.status),
+        // Who was disabled stays so, and what the operator has set, whatever is bound anew (252, `update`).
+        status: before.map_or(desk.config.new_instruments, |before| before.status),
         enabled_from,
         functions,
+        limits: before.map(|before| before.limits.clone()).unwrap_or_default(),
         autoclose,
     })
 }
@@ -375,9 +376,8 @@ fn bound(desk: Desk<'_>, number: &InstrumentNumber, salt: &InstrumentSalt, instr
 /// 120H.15 as the protocol names it.
 pub(super) fn status_name(instrument: &Instrument, now: Date) -> &'static str {
     match instrument.status {
-        InstrumentStatus::Disabled => "disabled",
         InstrumentStatus::Enabled if now < instrument.enabled_from => "pending-pre-note",
-        InstrumentStatus::Enabled => "enabled",
+        status => status.name(),
     }
 }
 

@@ -12,6 +12,7 @@ use super::language::Language;
 use super::service::Switches;
 
 use super::rehearsal::Rehearsal;
+use crate::store::record::InstrumentStatus;
 
 /// Caps of sessions under protocol 1.0, whose ciphers anyone can break with patience.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,6 +70,8 @@ pub struct Config {
     pub software: BTreeMap<String, Software>,
     /// The currencies served, and how much of each one unit of the base currency buys.
     pub rates: BTreeMap<Currency, Rate>,
+    /// The status of an instrument whose issuer has said yes (120H.15).
+    pub new_instruments: InstrumentStatus,
     /// What operations cost.
     pub fees: Fees,
     /// When the books were last restored from a backup: what was answered shortly before is not known.
@@ -109,6 +112,7 @@ impl Default for Config {
             language: Language::default(),
             software: BTreeMap::new(),
             rates: DEFAULT_RATES.into_iter().filter_map(rate).collect(),
+            new_instruments: InstrumentStatus::Enabled,
             fees: Fees::default(),
             restored: None,
             max_lifetime_minutes: MAX_LIFETIME_MINUTES,

@@ -33,7 +33,7 @@ use super::service::Service;
 use super::{Answer, Decided, Incoming, Rng, Rounds, Server, Trouble};
 use crate::bank::Issuer;
 use crate::metrics;
-use crate::store::record::{LogKey, PersonaStatus};
+use crate::store::record::{LogKey, Persona, PersonaStatus};
 use crate::store::{PersonaFile, Store, StoreError};
 use crate::vault::Vault;
 
@@ -166,7 +166,8 @@ impl Server {
         let id = opened.head.id.as_ref().ok_or(Trouble::Problem(Problem::FORM))?;
         let key = LogKey::Persona(id.clone(), opened.head.transaction.get());
         let (file, decoy) = (self.store.persona(id).await?, incoming.policy.keys.decoy(opened.protocol()));
-        let file = match self.door.lane().run(|| authenticate(opened, body, file, decoy)).await {
+        let named = |persona: &Persona| same(to_base64(body.key().as_slice()).as_bytes(), persona.key_name.as_bytes());
+        let file = match self.door.lane().run(|| authenticate::<M>(opened, file, decoy, named)).await {
             Ok(file) => file,
             Err(refusal) => return Ok((None, opened.reply(&refused(&refusal.told_in(desk.language)), rng)?)),
         };
@@ -201,19 +202,17 @@ impl Server {
 /// The persona's key signed this (step 915). An unknown persona, another key and a wrong signature are one answer: whoever
 /// does not have the key learns nothing about who exists. Where there is no such persona, or no key of it that could have
 /// signed this, the signature is checked all the same, against a decoy: how long the refusal takes tells nothing either.
-fn authenticate<M: Procedure>(
+pub(super) fn authenticate<M: Request>(
     opened: &OpenedRequest,
-    body: &M,
     file: Option<PersonaFile>,
     decoy: &PublicKey,
+    named: impl Fn(&Persona) -> bool,
 ) -> Result<PersonaFile, Refusal> {
     let usable = file.as_ref().filter(|file| file.persona.protocol == opened.protocol());
     let signed = opened.verify::<M>(usable.map_or(decoy, |file| &file.persona.public_key));
     // Whoever has the decoy's private key is still nobody.
     let signed = signed.is_ok() && usable.is_some();
-    let named =
-        |file: &PersonaFile| same(to_base64(body.key().as_slice()).as_bytes(), file.persona.key_name.as_bytes());
-    file.filter(|file| named(file) && signed).ok_or_else(|| Problem::BAD_SIGNATURE.into())
+    file.filter(|file| named(&file.persona) && signed).ok_or_else(|| Problem::BAD_SIGNATURE.into())
 }
 
 /// Runs the checks that come after the signature, then the procedure.
@@ -224,14 +223,11 @@ fn decide<M: Procedure>(
     records: M::Records,
     rng: &mut dyn CryptoRng,
 ) -> Result<(Draft, M::Reply), Trouble> {
-    let status = file.persona.status;
     // Sums that are too large cannot be settled; no sandbox has that much money.
     let settled = Draft::settled(file, desk.now).map_err(|_| Trouble::Problem(Problem::INTERNAL))?;
     let mut draft = settled.clone();
     let (software, checked) = check_software(desk.config, body.swversion());
-    let switched = desk.config.switches.check(&settled.file.persona.id, body.service()).map_err(Refusal::from);
-    let outcome = check_status(status)
-        .and(switched)
+    let outcome = check_persona(desk, &settled.file.persona, body.service())
         .and_then(|()| check_clock(desk.config, desk.now, body.server_date()))
         .and(checked)
         .and_then(|()| body.run(desk, &mut draft, records, rng));
@@ -243,9 +239,10 @@ fn decide<M: Procedure>(
     Ok((draft, reply))
 }
 
-fn check_status(status: PersonaStatus) -> Result<(), Refusal> {
-    match status {
-        PersonaStatus::Active => Ok(()),
+/// The persona is there, and is served.
+pub(super) fn check_persona(desk: Desk<'_>, persona: &Persona, service: Service) -> Result<(), Refusal> {
+    match persona.status {
+        PersonaStatus::Active => desk.config.switches.check(&persona.id, service).map_err(Refusal::from),
         PersonaStatus::Closed => Err(Problem::PERSONA_CLOSED.into()),
     }
 }

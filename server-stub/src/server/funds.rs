@@ -17,11 +17,11 @@ use super::language::Words;
 use super::refusal::Refusal;
 use super::service::Service;
 use crate::bank::LoadDecision;
-use crate::store::record::{Instrument, InstrumentId, Movement, PendingLoad, Reason};
+use crate::store::record::{Instrument, InstrumentId, Limit, Movement, PendingLoad, Reason};
 use crate::store::{Account, Change, PersonaFile, Store, StoreError};
 
 impl Procedure for LoadUnload {
-    /// What was loaded from the instrument within the window of its limit, minor units.
+    /// What has moved the same way within the window of the instrument's limit, minor units.
     type Records = i64;
 
     fn server_date(&self) -> Date {
@@ -42,15 +42,16 @@ impl Procedure for LoadUnload {
 
     async fn load(&self, store: &dyn Store, file: &PersonaFile, desk: Desk<'_>) -> Result<i64, StoreError> {
         let Ok((_, instrument)) = named(self, desk, &file.instruments) else { return Ok(0) };
-        let since = desk.now.plus_secs(-desk.bank.limits().window_secs);
-        store.loaded_since(&file.persona.id, instrument.id, self.amount.0.currency, since).await
+        let function = function(self);
+        let since = desk.now.plus_secs(-3_600 * i64::from(limit(desk, instrument, function).hours));
+        store.moved_since(&file.persona.id, instrument.id, self.amount.0.currency, function, since).await
     }
 
     fn run(
         &self,
         desk: Desk<'_>,
         draft: &mut Draft,
-        loaded: i64,
+        moved_before: i64,
         _: &mut dyn CryptoRng,
     ) -> Result<LoadUnloadResponse, Refusal> {
         let amount = self.amount.0;
@@ -59,9 +60,7 @@ impl Procedure for LoadUnload {
         }
         let (number, instrument) = named(self, desk, &draft.file.instruments)?;
         let (number, instrument) = (number.to_owned(), instrument.clone());
-        if status_name(&instrument, desk.now) != "enabled" {
-            return Err(Problem::INSTRUMENT_DISABLED.into());
-        }
+        check_status(&instrument, desk.now)?;
         let fee = match amount.minor {
             0 => {
                 return Err(Refusal::because(
@@ -69,10 +68,14 @@ impl Procedure for LoadUnload {
                     Words::new("An amount of nothing moves nothing.", "Ein Betrag von null bewegt nichts."),
                 ));
             }
-            1.. => load(desk, draft, &instrument, &number, amount, loaded)?,
-            _ => {
-                check_pays_out(desk)?;
-                unload(desk, draft, &instrument, &number, amount)?
+            minor => {
+                check_limit(desk, &instrument, function(self), amount, moved_before)?;
+                if minor > 0 {
+                    load(desk, draft, &instrument, &number, amount)?
+                } else {
+                    check_pays_out(desk)?;
+                    unload(desk, draft, &instrument, &number, amount)?
+                }
             }
         };
         if instrument.first_used.is_none() {
@@ -125,22 +128,71 @@ fn missing(label: &str) -> Words {
     Words { english, german: format!("Das Etikett {label} fehlt.").into() }
 }
 
+/// What the instrument is asked to do.
+fn function(body: &LoadUnload) -> Function {
+    if body.amount.0.minor < 0 { Function::Unload } else { Function::Load }
+}
+
+/// The limit of a function: what the operator has set for this instrument, else what its issuer says.
+fn limit(desk: Desk<'_>, instrument: &Instrument, function: Function) -> Limit {
+    let issuers = || {
+        let limits = desk.bank.limits();
+        let hours = u32::try_from(limits.window_secs / 3_600).unwrap_or(Limit::MAX_HOURS);
+        Limit { once: Some(limits.load_units), window: Some(limits.window_units), hours }
+    };
+    match instrument.limits.get(&function) {
+        Some(limit) => *limit,
+        None if function == Function::Load => issuers(),
+        None => Limit::default(),
+    }
+}
+
+/// The function is on, and the amount within its limit (120H.16 to .28).
+fn check_limit(
+    desk: Desk<'_>,
+    instrument: &Instrument,
+    function: Function,
+    amount: Money,
+    moved_before: i64,
+) -> Result<(), Refusal> {
+    let Limit { once, window, .. } = limit(desk, instrument, function);
+    if !instrument.functions.contains(&function) || once == Some(0) {
+        return Err(Problem::FUNCTION_DISABLED.into());
+    }
+    let size = amount.minor.abs();
+    let within =
+        |units: Option<i64>, sum: i64| units.is_none_or(|units| sum <= whole_units(amount.currency, units).minor);
+    if within(once, size) && within(window, moved_before.saturating_add(size)) {
+        return Ok(());
+    }
+    Err(Problem::LIMIT_EXCEEDED.into())
+}
+
+/// The instrument may be used (120H.15).
+fn check_status(instrument: &Instrument, now: Date) -> Result<(), Refusal> {
+    let words = match status_name(instrument, now) {
+        "enabled" => return Ok(()),
+        "created" => Words::new("This account has not been approved yet.", "Dieses Konto ist noch nicht freigegeben."),
+        "pending-signature" => Words::new(
+            "This account can be used once a signature has arrived.",
+            "Dieses Konto kann benutzt werden, sobald eine Unterschrift da ist.",
+        ),
+        "pending-pre-note" => Words::new(
+            "The bank has not confirmed this account yet.",
+            "Die Bank hat dieses Konto noch nicht bestätigt.",
+        ),
+        _ => return Err(Problem::INSTRUMENT_DISABLED.into()),
+    };
+    Err(Refusal::because(Problem::INSTRUMENT_DISABLED, words))
+}
+
 fn load(
     desk: Desk<'_>,
     draft: &mut Draft,
     instrument: &Instrument,
     number: &str,
     amount: Money,
-    loaded: i64,
 ) -> Result<Money, Refusal> {
-    if !instrument.functions.contains(&Function::Load) {
-        return Err(Problem::FUNCTION_DISABLED.into());
-    }
-    let limits = desk.bank.limits();
-    let window = whole_units(amount.currency, limits.window_units).minor;
-    if amount.minor > whole_units(amount.currency, limits.load_units).minor || amount.minor > window - loaded {
-        return Err(Problem::LIMIT_EXCEEDED.into());
-    }
     let clears = match desk.bank.load(number, amount, desk.now) {
         LoadDecision::Declined => return Err(Problem::INSTRUMENT_DECLINED.into()),
         LoadDecision::Cleared => None,
@@ -165,9 +217,6 @@ fn unload(
     number: &str,
     amount: Money,
 ) -> Result<Money, Refusal> {
-    if !instrument.functions.contains(&Function::Unload) {
-        return Err(Problem::FUNCTION_DISABLED.into());
-    }
     let wanted = amount.negated();
     let (fee, held) = (desk.config.fees.on_top(Service::Unload, wanted)?, draft.container(wanted.currency).available);
     if held.minor < wanted.plus(fee)?.minor {

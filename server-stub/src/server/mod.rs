@@ -7,6 +7,7 @@
 //! | message | procedure | process |
 //! | --- | --- | --- |
 //! | R1 | `registration` | 401, fig. 8 |
+//! | R1 of a persona | `modification` | 401, fig. 5G (`modification`) |
 //! | BI1, BI3 | `binding` | 403, fig. 15 |
 //! | LU1 | `funds` | 405, fig. 18 |
 //! | OS1 | `opening` | 407, fig. 21 |
@@ -30,6 +31,7 @@ mod exchange;
 pub mod fee;
 mod funds;
 pub mod language;
+mod modification;
 mod opening;
 pub mod policy;
 mod refund;
@@ -253,6 +255,7 @@ impl Server {
         let find = |head: &RequestHead, protocol| incoming.policy.keys.find(&head.serverkey, protocol);
         let opened = self.door.lane().run(|| OpenedRequest::open(incoming.envelope, find)).await?;
         match opened.kind() {
+            Some(Registration::TYPE) if opened.head.id.is_some() => self.modify(incoming, &opened, rng).await,
             Some(Registration::TYPE) => self.register(incoming, &opened, rng).await,
             Some(BindInstrument::TYPE) => self.exchange::<BindInstrument>(incoming, &opened, rng).await,
             Some(BindAnswer::TYPE) => self.exchange::<BindAnswer>(incoming, &opened, rng).await,

@@ -175,7 +175,8 @@ pub(super) fn passphrase_hash(vault: &Vault, id: &PersonaId, passphrase: &str) -
     vault.hash("autoclose", &[id.as_str(), passphrase])
 }
 
-fn welcome(desk: Desk<'_>, body: &Registration, id: &PersonaId) -> RegistrationResponse {
+/// R2 of a persona that is there.
+pub(super) fn welcome(desk: Desk<'_>, body: &Registration, id: &PersonaId) -> RegistrationResponse {
     let gifts = desk.config.gifts.get(&body.email.as_str().to_lowercase());
     RegistrationResponse {
         server_date: desk.now,
@@ -194,7 +195,8 @@ fn welcome(desk: Desk<'_>, body: &Registration, id: &PersonaId) -> RegistrationR
     }
 }
 
-fn refused(desk: Desk<'_>, body: &Registration, refusal: Refusal) -> RegistrationResponse {
+/// R2 that says why not.
+pub(super) fn refused(desk: Desk<'_>, body: &Registration, refusal: Refusal) -> RegistrationResponse {
     let refusal = refusal.told_in(desk.language);
     RegistrationResponse {
         server_date: desk.now,
@@ -212,7 +214,8 @@ fn refused(desk: Desk<'_>, body: &Registration, refusal: Refusal) -> Registratio
     }
 }
 
-fn note(reply: &mut RegistrationResponse, software: SoftwareNote) {
+/// Tells the client about its software.
+pub(super) fn note(reply: &mut RegistrationResponse, software: SoftwareNote) {
     (reply.swseverity, reply.swmessage) = (software.severity, software.message);
 }
 

@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use protocol::date::Date;
 use protocol::money::{Currency, Money};
 use protocol::persona::PersonaId;
-use protocol::value::{Index, OrderId, SessionId};
+use protocol::value::{Function, Index, OrderId, SessionId};
 
 use self::table::{Table, Undo};
 use super::books::{BookReader, BookRow, Books};
@@ -22,7 +22,7 @@ use super::record::{
 };
 use super::{
     Account, Change, ChangeSet, Collected, CommitError, Conflict, Logged, MAX_ATTEMPTS, MAX_REPORTS, MAX_SETTINGS,
-    PersonaFile, Refund, Setting, Statement, Store, StoreError, Window,
+    PersonaFile, Refund, Setting, Statement, Store, StoreError, Window, sign_of,
 };
 
 /// A store that forgets.
@@ -139,18 +139,20 @@ impl Store for MemoryStore {
         Ok(self.lock().statement(id, window, limit))
     }
 
-    async fn loaded_since(
+    async fn moved_since(
         &self,
         persona: &PersonaId,
         instrument: InstrumentId,
         currency: Currency,
+        function: Function,
         since: Date,
     ) -> Result<i64, StoreError> {
         let tables = self.lock();
         let of = |id| (persona.clone(), instrument, id);
         let movements = tables.movements.range(of(0)..=of(u64::MAX)).map(|(_, movement)| movement);
         let counted = movements.filter(|m| m.amount.currency == currency && m.date >= since);
-        Ok(counted.map(|m| m.amount.minor.max(0)).sum())
+        let sign = sign_of(function);
+        Ok(counted.map(|m| (m.amount.minor * sign).max(0)).sum())
     }
 
     async fn attempts(&self, id: &PersonaId) -> Result<Option<Attempts>, StoreError> {

@@ -30,7 +30,7 @@ use async_trait::async_trait;
 use protocol::date::Date;
 use protocol::money::Currency;
 use protocol::persona::PersonaId;
-use protocol::value::{Index, OrderId, SessionId};
+use protocol::value::{Function, Index, OrderId, SessionId};
 
 pub use account::Account;
 pub use books::{BookReader, BookRow, Books};
@@ -104,12 +104,13 @@ pub trait Store: Books {
     /// A persona with entries of its own, at most `limit`, in one snapshot.
     async fn statement(&self, id: &PersonaId, window: Window, limit: usize) -> Result<Option<Statement>, StoreError>;
 
-    /// The minor units of `currency` loaded from an instrument since a date.
-    async fn loaded_since(
+    /// The minor units of `currency` loaded from, or unloaded to, an instrument since a date; nothing of other functions.
+    async fn moved_since(
         &self,
         persona: &PersonaId,
         instrument: InstrumentId,
         currency: Currency,
+        function: Function,
         since: Date,
     ) -> Result<i64, StoreError>;
 
@@ -133,6 +134,15 @@ pub trait Store: Books {
 
     /// Applies a change set; it is durable before this returns.
     async fn commit(&self, set: ChangeSet) -> Result<(), CommitError>;
+}
+
+/// Which way money moves by a function, as movements are signed; 0 for a function that moves none.
+fn sign_of(function: Function) -> i64 {
+    match function {
+        Function::Load => 1,
+        Function::Unload => -1,
+        Function::Charge | Function::Credit => 0,
+    }
 }
 
 /// How many reports of clients are kept; nobody reads more, and nobody has to sign them.

@@ -11,8 +11,8 @@ use super::record::{
     Session, Transaction,
 };
 use super::row::{
-    Columns, binding_of_json, column, damaged, date, functions, money, optional, optional_date, persona_id, protocol,
-    read_instrument_status, read_persona_status, read_session_status, split, value,
+    Columns, binding_of_json, column, damaged, date, functions, limits_of_json, money, optional, optional_date,
+    persona_id, protocol, read_instrument_status, read_persona_status, read_session_status, split, value,
 };
 use super::statement::kind_of;
 use super::{Account, ChainHead, Logged, Position, Refund, Setting, StoreError};
@@ -44,7 +44,8 @@ pub fn container(row: &dyn Columns) -> Result<(Currency, Container), StoreError>
 /// Instrument binding 120H.
 pub fn instrument(row: &dyn Columns) -> Result<Instrument, StoreError> {
     let status: String = column(row, "status")?;
-    let granted: String = column(row, "functions")?;
+    let waits_for: String = column(row, "waits_for")?;
+    let (granted, limits): (String, String) = (column(row, "functions")?, column(row, "limits")?);
     Ok(Instrument {
         id: InstrumentId(column(row, "id")?),
         kind: column(row, "kind")?,
@@ -55,9 +56,10 @@ pub fn instrument(row: &dyn Columns) -> Result<Instrument, StoreError> {
         keyed_hash: column(row, "keyed_hash")?,
         bound: date(row, "bound")?,
         first_used: optional_date(row, "first_used")?,
-        status: read_instrument_status(&status).ok_or_else(|| damaged("status"))?,
+        status: read_instrument_status(&status, &waits_for).ok_or_else(|| damaged("status"))?,
         enabled_from: date(row, "enabled_from")?,
         functions: functions(&granted).ok_or_else(|| damaged("functions"))?.0,
+        limits: limits_of_json(&limits)?,
         autoclose: column(row, "autoclose")?,
     })
 }

@@ -1,6 +1,6 @@
 //! The records of the server's database 102 (fig. 4), one struct each.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use protocol::Protocol;
 use protocol::date::Date;
@@ -9,6 +9,7 @@ use protocol::money::{Currency, Money};
 use protocol::persona::PersonaId;
 use protocol::secret::SessionSecrets;
 use protocol::value::{Function, Index, OrderId, SessionId};
+use serde::{Deserialize, Serialize};
 
 use super::account::Account;
 
@@ -72,13 +73,54 @@ impl Container {
 pub struct InstrumentId(pub u32);
 
 /// Binding-Status 120H.15, but for what time alone decides (see [`Instrument::enabled_from`]).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum InstrumentStatus {
+    /// Bound, and waiting for the operator's approval.
+    Created,
+    /// Waiting for a signature on paper.
+    PendingSignature,
     /// Usable from [`Instrument::enabled_from`] on.
+    #[default]
     Enabled,
     /// The operator or the issuer said no.
     Disabled,
 }
+
+impl InstrumentStatus {
+    /// Every status and its name.
+    pub const ALL: [(Self, &'static str); 4] = [
+        (Self::Created, "created"),
+        (Self::PendingSignature, "pending-signature"),
+        (Self::Enabled, "enabled"),
+        (Self::Disabled, "disabled"),
+    ];
+
+    /// As the protocol names it.
+    pub fn name(self) -> &'static str {
+        Self::ALL.iter().find(|(status, _)| *status == self).map_or("", |(_, name)| name)
+    }
+}
+
+/// How much may move by one function of an instrument (120H.17 to .23, and .25 to .28), in whole units of the currency that
+/// moves.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Limit {
+    /// At once; nothing: no limit. None at all: the function is off.
+    pub once: Option<i64>,
+    /// Within so many hours; nothing: no limit.
+    pub window: Option<i64>,
+    /// How long the window is, hours.
+    pub hours: u32,
+}
+
+impl Limit {
+    /// A window is at most a year.
+    pub const MAX_HOURS: u32 = 366 * 24;
+}
+
+/// The operator's own limits of an instrument; where there is none, what its issuer says counts.
+pub type Limits = BTreeMap<Function, Limit>;
 
 /// Instrument binding 120H (fig. 4D). The number is kept as prefix and hashes only, but where autoclose needs it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -105,8 +147,10 @@ pub struct Instrument {
     pub status: InstrumentStatus,
     /// Until then the status is `pending-pre-note`.
     pub enabled_from: Date,
-    /// 120H.16 to .23.
+    /// 120H.16 to .22: what the issuer granted.
     pub functions: BTreeSet<Function>,
+    /// 120H.17 to .28, where the operator has set them.
+    pub limits: Limits,
     /// 120H.24.
     pub autoclose: bool,
 }

@@ -1,17 +1,19 @@
 //! Values as columns, and back, for every database with rows.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
 
 use protocol::Protocol;
 use protocol::date::Date;
 use protocol::money::{Currency, Money};
 use protocol::persona::PersonaId;
-use protocol::value::{Functions, Reading, Value};
+use protocol::value::{Function, Functions, Reading, Value};
 use serde::{Deserialize, Serialize};
 
 use super::StoreError;
-use super::record::{Instrument, InstrumentId, InstrumentStatus, LogKey, PersonaStatus, SessionEnd, SessionStatus};
+use super::record::{
+    Instrument, InstrumentId, InstrumentStatus, Limit, Limits, LogKey, PersonaStatus, SessionEnd, SessionStatus,
+};
 
 /// What a column holds that it cannot hold: the file was damaged, or written by something else.
 pub fn damaged(column: &str) -> StoreError {
@@ -173,21 +175,42 @@ pub fn read_persona_status(row: &dyn Columns) -> Result<PersonaStatus, StoreErro
     }
 }
 
-/// Instrument status as a column.
-pub fn instrument_status(status: InstrumentStatus) -> &'static str {
+/// Instrument status as its columns: whether it is disabled, and what it waits for.
+pub fn instrument_status(status: InstrumentStatus) -> (&'static str, &'static str) {
     match status {
-        InstrumentStatus::Enabled => "enabled",
-        InstrumentStatus::Disabled => "disabled",
+        InstrumentStatus::Created => ("enabled", "approval"),
+        InstrumentStatus::PendingSignature => ("enabled", "signature"),
+        InstrumentStatus::Enabled => ("enabled", ""),
+        InstrumentStatus::Disabled => ("disabled", ""),
     }
 }
 
 /// And back.
-pub fn read_instrument_status(text: &str) -> Option<InstrumentStatus> {
-    match text {
-        "enabled" => Some(InstrumentStatus::Enabled),
-        "disabled" => Some(InstrumentStatus::Disabled),
-        _ => None,
+pub fn read_instrument_status(status: &str, waits_for: &str) -> Option<InstrumentStatus> {
+    let found = InstrumentStatus::ALL.into_iter().map(|(known, _)| known);
+    found.into_iter().find(|known| instrument_status(*known) == (status, waits_for))
+}
+
+/// Limits of an instrument as a column; none are an empty text.
+pub fn limits_to_json(limits: &Limits) -> Result<String, StoreError> {
+    if limits.is_empty() {
+        return Ok(String::new());
     }
+    let named =
+        |(function, limit): (&Function, &Limit)| (Functions(BTreeSet::from([*function])).text().into_owned(), *limit);
+    let named: BTreeMap<String, Limit> = limits.iter().map(named).collect();
+    serde_json::to_string(&named).map_err(|error| StoreError(error.to_string()))
+}
+
+/// And back.
+pub fn limits_of_json(text: &str) -> Result<Limits, StoreError> {
+    if text.is_empty() {
+        return Ok(Limits::new());
+    }
+    let named: BTreeMap<String, Limit> = serde_json::from_str(text).map_err(|_| damaged("limits"))?;
+    let function = |name: &str| functions(name).and_then(|functions| functions.0.first().copied());
+    let of_name = |(name, limit): (String, Limit)| Ok((function(&name).ok_or_else(|| damaged("limits"))?, limit));
+    named.into_iter().map(of_name).collect()
 }
 
 /// The end of a session as a column.
@@ -233,13 +256,18 @@ struct Binding {
     keyed_hash: Vec<u8>,
     bound: i64,
     status: String,
+    #[serde(default)]
+    waits_for: String,
     enabled_from: i64,
     functions: String,
+    #[serde(default)]
+    limits: String,
     autoclose: bool,
 }
 
 /// Writes a binding as JSON.
 pub fn binding_to_json(instrument: &Instrument) -> Result<String, StoreError> {
+    let (status, waits_for) = instrument_status(instrument.status);
     let binding = Binding {
         id: instrument.id.0,
         kind: instrument.kind.clone(),
@@ -249,9 +277,11 @@ pub fn binding_to_json(instrument: &Instrument) -> Result<String, StoreError> {
         hash: instrument.hash.clone(),
         keyed_hash: instrument.keyed_hash.clone(),
         bound: instrument.bound.millis(),
-        status: instrument_status(instrument.status).to_owned(),
+        status: status.to_owned(),
+        waits_for: waits_for.to_owned(),
         enabled_from: instrument.enabled_from.millis(),
         functions: Functions(instrument.functions.clone()).text().into_owned(),
+        limits: limits_to_json(&instrument.limits)?,
         autoclose: instrument.autoclose,
     };
     serde_json::to_string(&binding).map_err(|error| StoreError(error.to_string()))
@@ -270,9 +300,10 @@ pub fn binding_of_json(text: &str) -> Result<Instrument, StoreError> {
         keyed_hash: binding.keyed_hash,
         bound: Date::from_millis(binding.bound),
         first_used: None,
-        status: read_instrument_status(&binding.status).ok_or_else(|| damaged("binding"))?,
+        status: read_instrument_status(&binding.status, &binding.waits_for).ok_or_else(|| damaged("binding"))?,
         enabled_from: Date::from_millis(binding.enabled_from),
         functions: functions(&binding.functions).ok_or_else(|| damaged("binding"))?.0,
+        limits: limits_of_json(&binding.limits)?,
         autoclose: binding.autoclose,
     })
 }

@@ -11,8 +11,8 @@ use protocol::persona::PersonaId;
 use protocol::secret::SessionSecrets;
 use protocol::value::{Function, Index, SessionId};
 use server_stub::store::record::{
-    Entry, Instrument, InstrumentId, InstrumentStatus, LogEntry, LogKey, Persona, PersonaStatus, Reason, Session,
-    SessionStatus, Transaction,
+    Entry, Instrument, InstrumentId, InstrumentStatus, Limit, LogEntry, LogKey, Persona, PersonaStatus, Reason,
+    Session, SessionStatus, Transaction,
 };
 use server_stub::store::{Account, Change, ChangeSet, CommitError, Condition, Conflict, Store};
 
@@ -129,9 +129,10 @@ pub fn instrument() -> Instrument {
         keyed_hash: vec![8; 32],
         bound: date(),
         first_used: None,
-        status: InstrumentStatus::Enabled,
+        status: InstrumentStatus::PendingSignature,
         enabled_from: date().plus_secs(10),
         functions: BTreeSet::from([Function::Load, Function::Unload]),
+        limits: [(Function::Unload, Limit { once: Some(20), window: None, hours: 24 })].into(),
         autoclose: true,
     }
 }

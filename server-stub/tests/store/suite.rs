@@ -5,7 +5,7 @@ use std::sync::Arc;
 use protocol::date::Date;
 use protocol::message::statement::EntryKind;
 use protocol::money::Money;
-use protocol::value::SessionId;
+use protocol::value::{Function, SessionId};
 use server_stub::store::record::{
     Attempts, Challenge, Charge, Entry, Epoch, Instrument, InstrumentId, LogKey, Movement, Persona, PersonaStatus,
     Reason, Report, SessionEnd, SessionStatus, Transaction,
@@ -196,10 +196,13 @@ pub async fn loads_count_within_a_window_and_clear(kind: Kind) {
     bench.commit(changes.map(Change::Move)).await.expect("changes");
     for (seconds, sum) in [(0, 3_000), (1, 2_000), (11, 0)] {
         let since = date().plus_secs(seconds);
-        let loaded = bench.store.loaded_since(&brian(), InstrumentId(1), value("usd"), since).await;
-        assert_eq!(loaded, Ok(sum), "since {seconds}");
+        let (brian, usd) = (brian(), value("usd"));
+        let moved = |function| bench.store.moved_since(&brian, InstrumentId(1), usd, function, since);
+        assert_eq!(moved(Function::Load).await, Ok(sum), "since {seconds}");
+        assert_eq!(moved(Function::Unload).await, Ok(if seconds > 10 { 0 } else { 400 }), "since {seconds}");
+        assert_eq!(moved(Function::Charge).await, Ok(0));
     }
-    assert_eq!(bench.store.loaded_since(&brian(), InstrumentId(2), value("usd"), date()).await, Ok(0));
+    assert_eq!(bench.store.moved_since(&brian(), InstrumentId(2), value("usd"), Function::Load, date()).await, Ok(0));
     assert_eq!(bench.store.due(date().plus_secs(29), 9).await, Ok(vec![]));
     assert_eq!(bench.store.due(date().plus_secs(30), 9).await, Ok(vec![brian()]));
     let pending = bench.store.persona(&brian()).await.expect("a store").expect("a persona").pending;

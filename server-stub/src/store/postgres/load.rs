@@ -8,7 +8,7 @@ use protocol::date::Date;
 use protocol::message::statement::EntryLine;
 use protocol::money::Currency;
 use protocol::persona::PersonaId;
-use protocol::value::{Index, OrderId, SessionId};
+use protocol::value::{Function, Index, OrderId, SessionId};
 use tokio::{join, try_join};
 use tokio_postgres::Statement as Prepared;
 
@@ -17,6 +17,7 @@ use super::super::row::{column, count, log_key, persona_id, signed};
 use super::super::statement::ENTRIES;
 use super::super::{
     Collected, Logged, MAX_SETTINGS, PersonaFile, Position, Refund, Setting, Statement, StoreError, Window, read,
+    sign_of,
 };
 use super::link::{Params, all, prepare, rows};
 
@@ -175,19 +176,20 @@ async fn lines_of(
     }
 }
 
-/// The minor units loaded from an instrument since a date.
-pub async fn loaded_since(
+/// The minor units that a function of an instrument has moved since a date.
+pub async fn moved_since(
     client: &Object,
     persona: &PersonaId,
     instrument: InstrumentId,
     currency: Currency,
+    function: Function,
     since: Date,
 ) -> Result<i64, StoreError> {
     // A sum of BIGINT is a NUMERIC.
-    let sql = "SELECT CAST(COALESCE(SUM(amount), 0) AS BIGINT) AS sum FROM movement_405
-               WHERE persona = $1 AND instrument = $2 AND currency = $3 AND date >= $4 AND amount > 0";
-    let instrument = i64::from(instrument.0);
-    let key: Params<'_> = &[&persona.as_str(), &instrument, &currency.code(), &since.millis()];
+    let sql = "SELECT CAST(COALESCE(SUM(amount * $5), 0) AS BIGINT) AS sum FROM movement_405
+               WHERE persona = $1 AND instrument = $2 AND currency = $3 AND date >= $4 AND amount * $5 > 0";
+    let (instrument, sign) = (i64::from(instrument.0), sign_of(function));
+    let key: Params<'_> = &[&persona.as_str(), &instrument, &currency.code(), &since.millis(), &sign];
     Ok(all(client, sql, key, |row| column(row, "sum")).await?.pop().unwrap_or_default())
 }
 

@@ -35,7 +35,7 @@ use async_trait::async_trait;
 use protocol::date::Date;
 use protocol::money::Currency;
 use protocol::persona::PersonaId;
-use protocol::value::{Index, OrderId, SessionId};
+use protocol::value::{Function, Index, OrderId, SessionId};
 use tokio_postgres::Config;
 
 pub use self::books::PostgresBooks;
@@ -116,14 +116,15 @@ impl Store for PostgresStore {
         load::statement(&self.link.client().await?, id, window, limit).await
     }
 
-    async fn loaded_since(
+    async fn moved_since(
         &self,
         persona: &PersonaId,
         instrument: InstrumentId,
         currency: Currency,
+        function: Function,
         since: Date,
     ) -> Result<i64, StoreError> {
-        load::loaded_since(&self.link.client().await?, persona, instrument, currency, since).await
+        load::moved_since(&self.link.client().await?, persona, instrument, currency, function, since).await
     }
 
     async fn attempts(&self, id: &PersonaId) -> Result<Option<Attempts>, StoreError> {

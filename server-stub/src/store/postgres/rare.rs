@@ -16,7 +16,7 @@ pub fn command(change: &Change) -> Result<Vec<Command<'_>>, StoreError> {
     Ok(match change {
         Change::Register(persona) => vec![register(persona)?],
         Change::Update(persona) => vec![update(persona)],
-        Change::PutInstrument(id, instrument) => vec![put_instrument(id, instrument)],
+        Change::PutInstrument(id, instrument) => vec![put_instrument(id, instrument)?],
         Change::PutChallenge(id, challenge) => vec![put_challenge(id, challenge)?],
         Change::RemoveChallenge(id, challenge) => {
             let sql = "DELETE FROM challenge WHERE persona = $1 AND id = $2";
@@ -98,16 +98,17 @@ fn update(persona: &Persona) -> Command<'_> {
     Command::on(Key::Persona(persona.id.clone()), sql, params)
 }
 
-fn put_instrument<'a>(id: &'a PersonaId, instrument: &'a Instrument) -> Command<'a> {
+fn put_instrument<'a>(id: &'a PersonaId, instrument: &'a Instrument) -> Result<Command<'a>, StoreError> {
     let sql =
         "INSERT INTO instrument_120h (persona, id, kind, sealed_number, agreements, prefix, hash, keyed_hash, bound,
-                   first_used, status, enabled_from, functions, autoclose)
-               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+                   first_used, status, enabled_from, functions, autoclose, waits_for, limits)
+               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
                ON CONFLICT (persona, id) DO UPDATE SET kind = excluded.kind, sealed_number = excluded.sealed_number,
                    agreements = excluded.agreements, prefix = excluded.prefix, hash = excluded.hash,
                    keyed_hash = excluded.keyed_hash, bound = excluded.bound, first_used = excluded.first_used,
                    status = excluded.status, enabled_from = excluded.enabled_from, functions = excluded.functions,
-                   autoclose = excluded.autoclose";
+                   autoclose = excluded.autoclose, waits_for = excluded.waits_for, limits = excluded.limits";
+    let (status, waits_for) = row::instrument_status(instrument.status);
     let params = vec![
         param(id.as_str()),
         param(i64::from(instrument.id.0)),
@@ -119,12 +120,14 @@ fn put_instrument<'a>(id: &'a PersonaId, instrument: &'a Instrument) -> Command<
         param(instrument.keyed_hash.as_slice()),
         param(instrument.bound.millis()),
         param(instrument.first_used.map(Date::millis)),
-        param(row::instrument_status(instrument.status)),
+        param(status),
         param(instrument.enabled_from.millis()),
         param(Functions(instrument.functions.clone()).text().into_owned()),
         param(i64::from(instrument.autoclose)),
+        param(waits_for),
+        param(row::limits_to_json(&instrument.limits)?),
     ];
-    Command::of(sql, params)
+    Ok(Command::of(sql, params))
 }
 
 fn put_challenge<'a>(id: &'a PersonaId, challenge: &'a Challenge) -> Result<Command<'a>, StoreError> {

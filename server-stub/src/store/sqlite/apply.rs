@@ -149,7 +149,9 @@ fn update(db: &Connection, persona: &Persona) -> Result<(), CommitError> {
 
 fn put_instrument(db: &Connection, id: &PersonaId, instrument: &Instrument) -> Result<(), StoreError> {
     let sql =
-        "INSERT OR REPLACE INTO instrument_120h VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)";
+        "INSERT OR REPLACE INTO instrument_120h VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14,
+            ?15, ?16)";
+    let (status, waits_for) = row::instrument_status(instrument.status);
     let functions = Functions(instrument.functions.clone());
     let values = params![
         id.as_str(),
@@ -162,10 +164,12 @@ fn put_instrument(db: &Connection, id: &PersonaId, instrument: &Instrument) -> R
         instrument.keyed_hash,
         instrument.bound.millis(),
         instrument.first_used.map(protocol::date::Date::millis),
-        row::instrument_status(instrument.status),
+        status,
         instrument.enabled_from.millis(),
         functions.text(),
         instrument.autoclose,
+        waits_for,
+        row::limits_to_json(&instrument.limits)?,
     ];
     run(db, sql, values).map(drop)
 }

@@ -5,14 +5,14 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use protocol::date::Date;
 use protocol::money::Currency;
 use protocol::persona::PersonaId;
-use protocol::value::{Index, OrderId, SessionId};
+use protocol::value::{Function, Index, OrderId, SessionId};
 use rusqlite::types::FromSql;
 use rusqlite::{CachedStatement, Connection, Params, Row, params};
 
 use super::super::record::{Attempts, Epoch, InstrumentId, LogKey, Session, Transaction};
 use super::super::row::{Columns, column, count, damaged, log_key, name_of, persona_id, signed};
 use super::super::{
-    BookReader, BookRow, ChainHead, Collected, Logged, MAX_SETTINGS, PersonaFile, Setting, StoreError, read,
+    BookReader, BookRow, ChainHead, Collected, Logged, MAX_SETTINGS, PersonaFile, Setting, StoreError, read, sign_of,
 };
 use super::CHAIN;
 
@@ -193,17 +193,18 @@ pub fn history(db: &Connection, session: &SessionId, limit: usize) -> Result<Vec
     Ok(newest_first)
 }
 
-/// The minor units loaded from an instrument since a date.
-pub fn loaded_since(
+/// The minor units that a function of an instrument has moved since a date.
+pub fn moved_since(
     db: &Connection,
     persona: &PersonaId,
     instrument: InstrumentId,
     currency: Currency,
+    function: Function,
     since: Date,
 ) -> Result<i64, StoreError> {
-    let sql = "SELECT COALESCE(SUM(amount), 0) AS sum FROM movement_405
-               WHERE persona = ?1 AND instrument = ?2 AND currency = ?3 AND date >= ?4 AND amount > 0";
-    let key = params![persona.as_str(), instrument.0, currency.code(), since.millis()];
+    let sql = "SELECT COALESCE(SUM(amount * ?5), 0) AS sum FROM movement_405
+               WHERE persona = ?1 AND instrument = ?2 AND currency = ?3 AND date >= ?4 AND amount * ?5 > 0";
+    let key = params![persona.as_str(), instrument.0, currency.code(), since.millis(), sign_of(function)];
     Ok(db.prepare_cached(sql)?.query_row(key, |row| row.get("sum"))?)
 }
 

@@ -18,7 +18,7 @@ use async_trait::async_trait;
 use protocol::date::Date;
 use protocol::money::Currency;
 use protocol::persona::PersonaId;
-use protocol::value::{Index, OrderId, SessionId};
+use protocol::value::{Function, Index, OrderId, SessionId};
 use rusqlite::{Connection, OpenFlags};
 
 use self::committer::Committer;
@@ -118,14 +118,15 @@ impl Store for SqliteStore {
         self.read(|connection| statement::statement(connection, id, window, limit))
     }
 
-    async fn loaded_since(
+    async fn moved_since(
         &self,
         persona: &PersonaId,
         instrument: InstrumentId,
         currency: Currency,
+        function: Function,
         since: Date,
     ) -> Result<i64, StoreError> {
-        self.read(|connection| load::loaded_since(connection, persona, instrument, currency, since))
+        self.read(|connection| load::moved_since(connection, persona, instrument, currency, function, since))
     }
 
     async fn attempts(&self, id: &PersonaId) -> Result<Option<Attempts>, StoreError> {

@@ -20,6 +20,7 @@ const STEPS: &[Step] = &[
     |db| Ok(db.execute_batch(include_str!("schema/3.sql"))?),
     |db| Ok(db.execute_batch(include_str!("schema/4.sql"))?),
     |db| Ok(db.execute_batch(include_str!("schema/5.sql"))?),
+    |db| Ok(db.execute_batch(include_str!("schema/6.sql"))?),
 ];
 
 /// Takes the steps that are missing, all in one transaction.
