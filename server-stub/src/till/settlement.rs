@@ -18,6 +18,8 @@ use super::store::StoreFault;
 const LAST_COLLECTIONS: Duration = Duration::from_mins(1);
 /// How often they are looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
+/// How long after a fault a settlement that is due is tried again: a server that is down for a while is back by then.
+const AFTER_FAULT: Duration = Duration::from_mins(1);
 
 /// Settles.
 #[derive(Debug)]
@@ -49,11 +51,32 @@ impl Settler {
         }
         let Some(every) = every else { return };
         loop {
-            sleep(every).await;
-            if let Err(fault) = self.settle().await {
+            if let Err(fault) = self.settle_when_due(every).await {
                 tracing::error!("settling: {fault}");
+                sleep(AFTER_FAULT.min(every)).await;
             }
         }
+    }
+
+    async fn settle_when_due(&self, every: Duration) -> Result<(), TalkFault> {
+        let wait = self.due_in(every).await?;
+        if wait.is_zero() {
+            return self.settle().await.map(drop);
+        }
+        sleep(wait).await;
+        Ok(())
+    }
+
+    /// How long until settling is due. When it was done last is in the books, so that a till that is started anew every
+    /// night settles all the same, and one that was killed on the way goes on at once.
+    async fn due_in(&self, every: Duration) -> Result<Duration, StoreFault> {
+        let now = crate::http::now();
+        let Some(last) = self.desk.store.settled().await? else {
+            self.desk.store.put_settled(now).await?;
+            return Ok(every);
+        };
+        let passed = u64::try_from(now.millis().saturating_sub(last.millis())).unwrap_or_default();
+        Ok(every.saturating_sub(Duration::from_millis(passed)))
     }
 
     /// Closes the sessions that have earned something, once others are open, and unloads what the containers hold beyond
@@ -62,13 +85,15 @@ impl Settler {
     /// # Errors
     /// The server refused a part; what was done stays done.
     pub async fn settle(&self) -> Result<Vec<Settlement>, TalkFault> {
-        match self.try_to_settle().await {
+        let made = match self.try_to_settle().await {
             Err(fault) if fault.is_stale() => {
                 self.desk.mend(&fault).await?;
                 self.try_to_settle().await
             }
             other => other,
-        }
+        }?;
+        self.desk.store.put_settled(crate::http::now()).await?;
+        Ok(made)
     }
 
     async fn try_to_settle(&self) -> Result<Vec<Settlement>, TalkFault> {

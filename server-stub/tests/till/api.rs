@@ -190,7 +190,11 @@ async fn a_page_learns_of_its_order_by_waiting_or_by_a_stream() {
     let offer = town.order("usd 1.00").await;
     let at = |path: &str| format!("{}/orders/{}{path}", town.till, offer.request.order_id);
     let stream = http().get(at("/events")).send().await.expect("an answer");
-    assert_eq!(stream.headers()["content-type"], "text/event-stream");
+    for (name, value) in
+        [("content-type", "text/event-stream"), ("cache-control", "no-store"), ("x-accel-buffering", "no")]
+    {
+        assert_eq!(stream.headers()[name], value);
+    }
     let waiting = tokio::spawn(answer(http().get(at("/status?known=open&wait=20"))));
     let (_, ca1) = shopper.promise(&offer, usd("1.00"));
     town.pay(&offer, &ca1).await;

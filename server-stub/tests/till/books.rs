@@ -39,7 +39,7 @@ const TOGETHER: usize = 1_000;
 const REFUND_EVERY: usize = 500;
 
 /// The parts of a till, without its doors.
-struct Works {
+pub struct Works {
     desk: Arc<Desk>,
     persona: Persona,
     collector: Arc<Collector>,
@@ -47,7 +47,7 @@ struct Works {
 }
 
 impl Works {
-    async fn at(server: &str, folder: &std::path::Path) -> Self {
+    pub async fn at(server: &str, folder: &std::path::Path) -> Self {
         let usd = Currency::of("usd").expect("a currency");
         let (store, server) = (Store::open(folder).expect("books"), Server::at(server).expect("an address"));
         let desk = Arc::new(Desk { store, server, clock: Clock::default() });
@@ -115,7 +115,7 @@ impl Works {
     }
 
     /// The whole statement, page after page, each entry once.
-    async fn statement(&self) -> (Vec<EntryLine>, StatementResponse) {
+    pub async fn statement(&self) -> (Vec<EntryLine>, StatementResponse) {
         let (mut entries, mut after) = (BTreeMap::new(), Mark::of(StatementRequest::START));
         loop {
             let page = self.settler.statement(after.clone()).await.expect("a statement");

@@ -2,7 +2,9 @@
 
 mod api;
 mod books;
+mod collecting;
 mod dashboard;
+mod killed;
 mod merchant;
 mod shopper;
 mod town;
@@ -16,22 +18,13 @@ use protocol::outcome::{Problem, ResponseCode};
 use reqwest::header::{ACCESS_CONTROL_ALLOW_ORIGIN, ORIGIN};
 use serde_json::json;
 use shopper::{Shopper, usd};
-use tokio::time::{Instant, sleep};
-use town::{PATIENCE, Town, answer, http};
+use town::{Town, answer, http};
 
 /// The problem of an `error` message.
 fn problem(reply: &[u8]) -> String {
     let envelope = Envelope::parse(reply).expect("a message");
     assert_eq!(envelope.pairs.get("type"), Some("error"), "{}", String::from_utf8_lossy(reply));
     envelope.pairs.get("problem").expect("a problem").to_owned()
-}
-
-async fn until_paid(town: &Town, offer: &Offer) {
-    let give_up = Instant::now() + PATIENCE;
-    while town.status(offer).await != "paid" {
-        assert!(Instant::now() < give_up, "the order is still {}", town.status(offer).await);
-        sleep(std::time::Duration::from_millis(50)).await;
-    }
 }
 
 /// Order, PR1, CA1, CA2, CA3, CA4; then the replay, and another payment of the same order.
@@ -78,118 +71,6 @@ async fn a_wrong_amount_pays_nothing() {
     let receipt = shopper.read(&payment, &town.pay(&offer, &ca1).await).expect("a CA4");
     assert_eq!(receipt.session_balance, Some(usd("27.50")));
     assert_eq!(town.status(&offer).await, "paid");
-}
-
-/// The CA3 is lost and the till dies: it sends the same CA2 again, and no money moves twice.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_killed_till_goes_on_with_the_same_collection() {
-    let mut town = Town::new(Protocol::V2, &[]).await;
-    let mut shopper = Shopper::with(&town, "brianb", "70.00").await;
-    let offer = town.order("usd 42.50").await;
-    let (payment, ca1) = shopper.promise(&offer, usd("42.50"));
-    town.line().cut = true;
-    let url = format!("{}/orders/{}/pay", town.till, offer.request.order_id);
-    let waiting = tokio::spawn(http().post(url).body(ca1.clone()).send());
-    let give_up = Instant::now() + PATIENCE;
-    while town.line().collections.is_empty() {
-        assert!(Instant::now() < give_up, "no CA2 was sent");
-        sleep(std::time::Duration::from_millis(10)).await;
-    }
-    town.restart_till();
-    assert!(waiting.await.expect("a task").is_err(), "the wallet lost its connection");
-    assert_eq!(town.status(&offer).await, "open");
-
-    town.line().cut = false;
-    until_paid(&town, &offer).await;
-    let sent = std::mem::take(&mut town.line().collections);
-    assert!(sent.len() > 1 && sent.iter().all(|ca2| *ca2 == sent[0]), "the same bytes each time");
-    let receipt = shopper.read(&payment, &town.pay(&offer, &ca1).await).expect("a CA4");
-    assert_eq!(receipt.session_balance, Some(usd("27.50")), "charged once");
-    assert!(town.line().collections.is_empty(), "the stored CA4");
-}
-
-/// kill -9 at any moment of 20 payments: none is lost, none is charged twice.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_till_killed_again_and_again_neither_loses_nor_doubles() {
-    const PAYMENTS: usize = 20;
-    let mut town = Town::new(Protocol::V2, &[]).await;
-    let mut shopper = Shopper::with(&town, "brianb", "70.00").await;
-    let mut promises = Vec::new();
-    for _ in 0..PAYMENTS {
-        let offer = town.order("usd 1.00").await;
-        let (payment, ca1) = shopper.promise(&offer, usd("1.00"));
-        promises.push((offer, payment, ca1));
-    }
-    for killed_after_ms in [0, 1, 2, 4, 7, 11, 16, 25] {
-        for (offer, _, ca1) in &promises {
-            let url = format!("{}/orders/{}/pay", town.till, offer.request.order_id);
-            tokio::spawn(http().post(url).body(ca1.clone()).send());
-        }
-        sleep(std::time::Duration::from_millis(killed_after_ms)).await;
-        town.restart_till();
-    }
-    let mut left = Vec::new();
-    for (offer, payment, ca1) in &promises {
-        // What the killed tills had sent is answered first; until then the wallet is told to ask again.
-        let receipt = loop {
-            let reply = town.pay(offer, ca1).await;
-            if let Ok(receipt) = shopper.read(payment, &reply) {
-                break receipt;
-            }
-            assert_eq!(problem(&reply), "busy");
-        };
-        assert_eq!(receipt.response_code, ResponseCode::Success);
-        assert_eq!(town.status(offer).await, "paid");
-        left.extend(receipt.session_balance.map(|balance| balance.minor));
-    }
-    assert_eq!((left.len(), left.iter().min()), (PAYMENTS, Some(&5000)), "$70.00 less 20 times $1.00");
-}
-
-/// Payments that come together share CA2s, and each gets its own answer.
-#[tokio::test(flavor = "multi_thread")]
-async fn payments_that_come_together_are_collected_together() {
-    const PAYMENTS: usize = 40;
-    let town = Town::new(Protocol::V2, &[]).await;
-    let mut shopper = Shopper::with(&town, "brianb", "70.00").await;
-    let mut promises = Vec::new();
-    for _ in 0..PAYMENTS {
-        let offer = town.order("usd 1.00").await;
-        let (payment, ca1) = shopper.promise(&offer, usd("1.00"));
-        promises.push((offer, payment, ca1));
-    }
-    let payments = promises.iter().map(|(offer, _, ca1)| {
-        let url = format!("{}/orders/{}/pay", town.till, offer.request.order_id);
-        tokio::spawn(http().post(url).body(ca1.clone()).send())
-    });
-    let payments: Vec<_> = payments.collect();
-    for (payment, (offer, promised, _)) in payments.into_iter().zip(&promises) {
-        let reply = payment.await.expect("a task").expect("an answer").bytes().await.expect("a message");
-        let receipt = shopper.read(promised, &reply).expect("a CA4 for this payment");
-        assert_eq!(receipt.response_code, ResponseCode::Success);
-        assert_eq!(town.status(offer).await, "paid");
-    }
-    let collections = town.line().collections.len();
-    assert!(collections < PAYMENTS, "{collections} CA2s for {PAYMENTS} payments");
-}
-
-/// The session's uses run out under the payments; the next one is there.
-#[tokio::test(flavor = "multi_thread")]
-async fn sales_sessions_roll_over() {
-    let town = Town::new(Protocol::V2, &["--session-uses", "3"]).await;
-    let mut shopper = Shopper::with(&town, "brianb", "70.00").await;
-    for _ in 0..8 {
-        let offer = town.order("usd 1.00").await;
-        let (payment, ca1) = shopper.promise(&offer, usd("1.00"));
-        let receipt = shopper.read(&payment, &town.pay(&offer, &ca1).await).expect("a CA4");
-        assert_eq!(receipt.response_code, ResponseCode::Success);
-    }
-    let sessions: std::collections::BTreeSet<_> = town.line().collections.iter().map(|ca2| session(ca2)).collect();
-    assert!(sessions.len() >= 3, "{sessions:?}");
-}
-
-fn session(ca2: &str) -> String {
-    let envelope = Envelope::parse(ca2.as_bytes()).expect("a CA2");
-    envelope.pairs.get("session-id").expect("a session").to_owned()
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -9,6 +9,7 @@ use protocol::message::funds::LoadUnload;
 use protocol::message::payment::{NoteHash, PayerReceipt, Payment};
 use protocol::message::registration::Registration;
 use protocol::message::session::OpenSession;
+use protocol::message::statement::StatementRequest;
 use protocol::message::{Reply, Request, RequestHead};
 use protocol::money::{Currency, Money, SignedMoney};
 use protocol::offer::{Offer, note_hash};
@@ -183,6 +184,15 @@ impl Shopper {
         let secrets = self.secrets.as_ref().expect("a session");
         let text = write_payment(offer.protocol, secrets, &payment, amount, &mut self.rng).expect("a CA1");
         (payment, text)
+    }
+
+    /// What the server says that the container holds.
+    pub async fn container(&mut self) -> Vec<Money> {
+        let swversion = Token::of("1.0test").expect("a version");
+        let body =
+            StatementRequest { server_date: now(), swversion, after: None, key: self.key_name(), signature: None };
+        let told = self.ask(&body).await;
+        told.containers.0.iter().map(|line| line.available).collect()
     }
 
     /// What the server says of a payment.

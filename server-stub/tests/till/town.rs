@@ -16,6 +16,7 @@ use protocol::offer::Offer;
 use reqwest::Client;
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use tokio::sync::oneshot;
 
 /// Longest wait for what should happen soon.
 pub const PATIENCE: Duration = Duration::from_secs(30);
@@ -52,6 +53,29 @@ impl Drop for Program {
     }
 }
 
+/// Where a message is when its trap springs.
+#[derive(Clone, Copy, Debug)]
+pub enum Place {
+    /// On its way: the server never sees it.
+    Going,
+    /// The server has done its work, and its answer is lost.
+    Answered,
+    /// The answer left so many milliseconds ago.
+    Told(u64),
+}
+
+/// Every place, and a till's work after an answer at several moments.
+pub const PLACES: [Place; 6] =
+    [Place::Going, Place::Answered, Place::Told(0), Place::Told(1), Place::Told(3), Place::Told(8)];
+
+/// Lies in wait for one message.
+struct Trap {
+    /// How many messages pass before it.
+    pass: usize,
+    place: Place,
+    sprung: oneshot::Sender<()>,
+}
+
 /// What the line between till and server does.
 #[derive(Default)]
 pub struct Line {
@@ -59,6 +83,30 @@ pub struct Line {
     pub cut: bool,
     /// Every CA2 that passed, in order.
     pub collections: Vec<String>,
+    trap: Option<Trap>,
+}
+
+impl Line {
+    /// Lies in wait for the message after `pass` others; what is given back ends when it is at `place`, where it stays.
+    pub fn set_trap(&mut self, pass: usize, place: Place) -> oneshot::Receiver<()> {
+        let (sprung, ends) = oneshot::channel();
+        self.trap = Some(Trap { pass, place, sprung });
+        ends
+    }
+
+    /// Takes the trap away; says whether no message has come to it.
+    pub fn take_trap(&mut self) -> bool {
+        self.trap.take().is_some()
+    }
+
+    /// The trap, if it is this message's.
+    fn trap_of_next(&mut self) -> Option<Trap> {
+        let due = self.trap.take_if(|trap| trap.pass == 0);
+        if let Some(trap) = &mut self.trap {
+            trap.pass -= 1;
+        }
+        due
+    }
 }
 
 /// A payment server, a till, a line between them.
@@ -92,12 +140,17 @@ impl Town {
     }
 
     pub fn line(&self) -> MutexGuard<'_, Line> {
-        self.line.lock().expect("no test panicked with the line in its hands")
+        held(&self.line)
     }
 
     /// kill -9 and a new start on the same folder.
     pub fn restart_till(&mut self) {
         self.till_program.kill();
+        self.start_till();
+    }
+
+    /// A start on the same folder.
+    pub fn start_till(&mut self) {
         let (program, till, api_key) = till(&self.line_address, self.protocol, &self.data, &self.more, 1);
         assert_eq!(api_key, None, "the key is shown once");
         (self.till_program, self.till) = (program, till);
@@ -190,10 +243,19 @@ async fn lay(server: String, line: Arc<Mutex<Line>>) -> String {
 }
 
 async fn pass(State((server, line)): State<(String, Arc<Mutex<Line>>)>, message: Bytes) -> Response {
+    let mut trap = held(&line).trap_of_next();
+    stay(trap.take_if(|trap| matches!(trap.place, Place::Going))).await;
     let is_collection = Envelope::parse(&message).is_ok_and(|sent| sent.pairs.get("type") == Some("cash-collection"));
     let reply = http().post(format!("{server}/cybercash")).body(message.to_vec()).send().await.expect("a reply");
     let reply = reply.bytes().await.expect("a reply");
-    let mut line = line.lock().expect("no test panicked with the line in its hands");
+    stay(trap.take_if(|trap| matches!(trap.place, Place::Answered))).await;
+    if let Some(Trap { place: Place::Told(after), sprung, .. }) = trap {
+        tokio::spawn(async move {
+            tokio::time::sleep(Duration::from_millis(after)).await;
+            sprung.send(()).expect("somebody waits for it");
+        });
+    }
+    let mut line = held(&line);
     if is_collection {
         line.collections.push(String::from_utf8_lossy(&message).into_owned());
         if line.cut {
@@ -201,4 +263,16 @@ async fn pass(State((server, line)): State<(String, Arc<Mutex<Line>>)>, message:
         }
     }
     ([(header::CONTENT_TYPE, MEDIA_TYPE)], reply).into_response()
+}
+
+fn held(line: &Mutex<Line>) -> MutexGuard<'_, Line> {
+    line.lock().expect("no test panicked with the line in its hands")
+}
+
+/// Says that the message is here, and lets it go no further.
+async fn stay(trap: Option<Trap>) {
+    if let Some(trap) = trap {
+        trap.sprung.send(()).expect("somebody waits for it");
+        std::future::pending::<()>().await;
+    }
 }

@@ -181,6 +181,27 @@ impl Store {
         self.all(sql, (page.limit, page.offset), rows::settlement).await
     }
 
+    /// When the till last settled, or began to settle on a schedule.
+    ///
+    /// # Errors
+    /// The books cannot be read.
+    pub async fn settled(&self) -> Result<Option<Date>, StoreFault> {
+        self.find("SELECT date FROM settled", [], |row| date(row, "date")).await
+    }
+
+    /// Writes down that the till has settled.
+    ///
+    /// # Errors
+    /// The books cannot be written.
+    pub async fn put_settled(&self, now: Date) -> Result<(), StoreFault> {
+        let sql = "INSERT INTO settled (one, date) VALUES (1, ?1) ON CONFLICT (one) DO UPDATE SET date = excluded.date";
+        self.work(move |books| {
+            books.execute(sql, [now.millis()])?;
+            Ok(())
+        })
+        .await
+    }
+
     /// Everything that came and went in a time, the oldest first.
     ///
     /// # Errors

@@ -1,7 +1,7 @@
 //! The tables of a till. Amounts are in minor units of the currency beside them; times are milliseconds since 1970, UTC.
 
 /// Each version of the schema and what leads to it; a till brings its tables up to the last one when it opens them.
-pub const MIGRATIONS: &[(u32, &str)] = &[(1, FIRST), (2, SECOND)];
+pub const MIGRATIONS: &[(u32, &str)] = &[(1, FIRST), (2, SECOND), (3, THIRD)];
 
 const FIRST: &str = "
 -- Merchant persona (fig. 6C) and the server's key (fig. 6B). Written once.
@@ -253,5 +253,14 @@ CREATE TABLE dashboard_login (
     hash BLOB PRIMARY KEY,                  -- SHA-256 of the cookie
     form_token TEXT NOT NULL,
     expires INTEGER NOT NULL
+) STRICT;
+";
+
+/// The schedule of settlements.
+const THIRD: &str = "
+-- When the till last settled, or began to settle on a schedule, by its own clock.
+CREATE TABLE settled (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    date INTEGER NOT NULL
 ) STRICT;
 ";
