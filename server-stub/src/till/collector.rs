@@ -157,12 +157,15 @@ impl Collector {
     /// Turns what was gathered into one flight; what does not fit into it queues again.
     async fn dispatch(self: &Arc<Self>, gathered: Vec<Incoming>, permit: OwnedSemaphorePermit) {
         let names: Vec<_> = gathered.iter().map(|incoming| name_of(&incoming.received)).collect();
-        match self.assemble(gathered).await {
-            Ok(Some(batch)) => {
+        match self.assemble(&gathered).await {
+            Ok(Tried::Made(batch)) => {
                 self.sessions.look();
                 self.launch(batch, Some(permit));
             }
-            Ok(None) => {}
+            Ok(Tried::NoSession(currency, claims)) => {
+                tokio::spawn(self.clone().wait_for_session(currency, claims));
+            }
+            Ok(Tried::Nothing | Tried::Overtaken) => {}
             Err(fault) => {
                 tracing::error!("a collection could not be made: {fault}");
                 for name in &names {
@@ -174,23 +177,28 @@ impl Collector {
         }
     }
 
-    /// Makes a CA2, as soon as there is a session for it.
-    async fn assemble(&self, gathered: Vec<Incoming>) -> Result<Option<Batch>, TalkFault> {
-        let give_up = Instant::now() + SESSION_PATIENCE;
+    /// Makes a CA2 of what fits into it.
+    async fn assemble(&self, gathered: &[Incoming]) -> Result<Tried, TalkFault> {
         loop {
-            match self.try_to_assemble(&gathered).await? {
-                Tried::Made(batch) => return Ok(Some(batch)),
-                Tried::Nothing => return Ok(None),
+            match self.try_to_assemble(gathered).await? {
                 Tried::Overtaken => {}
-                Tried::NoSession(currency) => {
-                    let patience = give_up.saturating_duration_since(Instant::now());
-                    if self.sessions.usable(currency, patience).await?.is_none() {
-                        for incoming in &gathered {
-                            self.tell(&name_of(&incoming.received), None);
-                        }
-                        return Ok(None);
-                    }
-                }
+                tried => return Ok(tried),
+            }
+        }
+    }
+
+    /// Lets payments queue again once there is a session for them; payments in other currencies go on meanwhile.
+    async fn wait_for_session(self: Arc<Self>, currency: Currency, claims: Vec<Claim>) {
+        let found = self.sessions.usable(currency, SESSION_PATIENCE).await;
+        if let Err(fault) = &found {
+            tracing::error!("waiting for a sales session in {currency}: {fault}");
+        }
+        let found = found.is_ok_and(|session| session.is_some());
+        for claim in claims {
+            if found {
+                self.queue_again(claim.received, claim.ca1);
+            } else {
+                self.tell(&name_of(&claim.received), None);
             }
         }
     }
@@ -200,22 +208,24 @@ impl Collector {
         let (claims, later) = fitting(self.claims(gathered).await?);
         let Some(first) = claims.first() else { return Ok(Tried::Nothing) };
         let currency = first.order.amount.currency;
-        let Some(session) = self.sessions.usable_now(currency).await? else { return Ok(Tried::NoSession(currency)) };
-        let (changes, batch) = match self.desk.step(|moment| assemble(&self.persona, &session, &claims, moment)) {
-            Ok(made) => made,
-            Err(AssembleFault::UsedUp) => return Ok(Tried::NoSession(currency)),
+        let made = match self.sessions.usable_now(currency).await? {
+            Some(session) => self.desk.step(|moment| assemble(&self.persona, &session, &claims, moment)),
+            None => Err(AssembleFault::UsedUp),
+        };
+        let tried = match made {
+            Ok((changes, batch)) => match self.desk.store.commit(changes).await {
+                Ok(()) => Tried::Made(batch),
+                // The order was taken back meanwhile: examined again, it says so.
+                Err(StoreFault::Conflict) => return Ok(Tried::Overtaken),
+                Err(fault) => return Err(fault.into()),
+            },
+            Err(AssembleFault::UsedUp) => Tried::NoSession(currency, claims),
             Err(AssembleFault::Crypto(fault)) => return Err(fault.into()),
         };
-        match self.desk.store.commit(changes).await {
-            Ok(()) => {}
-            // The order was taken back meanwhile: examined again, it says so.
-            Err(StoreFault::Conflict) => return Ok(Tried::Overtaken),
-            Err(fault) => return Err(fault.into()),
-        }
         for claim in later {
             self.queue_again(claim.received, claim.ca1);
         }
-        Ok(Tried::Made(batch))
+        Ok(tried)
     }
 
     /// What of the gathered is to be collected; the rest is answered.
@@ -301,15 +311,15 @@ enum Tried {
     Made(Batch),
     /// Everything was answered.
     Nothing,
-    /// There is no session in that currency.
-    NoSession(Currency),
+    /// There is no session in that currency for these.
+    NoSession(Currency, Vec<Claim>),
     /// A record changed meanwhile.
     Overtaken,
 }
 
 /// Takes what waits in the queue. Where the last CA2 was made a moment ago, more is likely to follow: a moment's patience
 /// then lets it share this one.
-async fn gather(first: Incoming, queue: &mut mpsc::Receiver<Incoming>, last: Option<Instant>) -> Vec<Incoming> {
+async fn gather<T>(first: T, queue: &mut mpsc::Receiver<T>, last: Option<Instant>) -> Vec<T> {
     let mut gathered = vec![first];
     if last.is_some_and(|last| last.elapsed() < CLOSE) {
         tokio::time::sleep(CLOSE).await;
@@ -319,4 +329,39 @@ async fn gather(first: Incoming, queue: &mut mpsc::Receiver<Incoming>, last: Opt
         gathered.push(next);
     }
     gathered
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt as _;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_lonely_payment_goes_at_once() {
+        let (_sender, mut queue) = mpsc::channel::<u32>(1);
+        for last in [None, Instant::now().checked_sub(Duration::from_secs(1))] {
+            // Ready without waiting even once.
+            assert_eq!(gather(1, &mut queue, last).now_or_never(), Some(vec![1]));
+        }
+    }
+
+    #[tokio::test]
+    async fn payments_that_follow_closely_are_waited_for() {
+        let (sender, mut queue) = mpsc::channel(1);
+        let gathering = gather(1, &mut queue, Some(Instant::now() + Duration::from_hours(1)));
+        let (gathered, sent) = tokio::join!(gathering, sender.send(2));
+        sent.expect("a queue");
+        assert_eq!(gathered, [1, 2]);
+    }
+
+    #[tokio::test]
+    async fn what_waits_goes_together_as_far_as_a_ca2_holds_it() {
+        let (sender, mut queue) = mpsc::channel(300);
+        for n in 1..300 {
+            sender.try_send(n).expect("room");
+        }
+        let gathered = gather(0, &mut queue, None).await;
+        assert_eq!((gathered.len(), gathered.last()), (255, Some(&254)));
+    }
 }
