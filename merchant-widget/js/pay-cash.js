@@ -30,7 +30,7 @@
       again: "This order is paid already. You were not charged again.",
       nowallet: "There is no Pay Cash wallet in this browser. Nothing was paid.",
       link: "Pay on another device", qr: "Code with the address of the payment page",
-      unconfirmed: "Your wallet has paid, but the shop has not confirmed it yet. Do not pay again; reload this page in a moment.",
+      unconfirmed: "Your wallet has sent the payment, but the shop has not confirmed it yet. Do not pay again; reload this page in a moment.",
     },
     de: {
       pay: "Bar zahlen", buy: "Bar kaufen", checkout: "Bar zur Kasse", donate: "Bar spenden", plain: "Pay Cash",
@@ -43,7 +43,7 @@
       again: "Diese Bestellung ist schon bezahlt. Es wurde nicht noch einmal gezahlt.",
       nowallet: "In diesem Browser gibt es keine Pay-Cash-Geldbörse. Es wurde nichts bezahlt.",
       link: "Auf einem anderen Gerät zahlen", qr: "Code mit der Adresse der Zahlungsseite",
-      unconfirmed: "Ihre Geldbörse hat gezahlt, aber der Shop hat es noch nicht bestätigt. Bitte nicht noch einmal zahlen; laden Sie die Seite gleich neu.",
+      unconfirmed: "Ihre Geldbörse hat die Zahlung abgeschickt, aber der Shop hat sie noch nicht bestätigt. Bitte nicht noch einmal zahlen; laden Sie die Seite gleich neu.",
     },
   };
 
@@ -172,20 +172,30 @@
 
   /** @param {number} time @param {AbortSignal} signal */
   const pause = (time, signal) => new Promise((wake) => {
-    setTimeout(wake, time);
+    setTimeout(wake, signal.aborted ? 0 : time);
     signal.addEventListener("abort", wake, { once: true });
   });
 
-  /** Asks the till itself until it says paid: the wallet's word is a hint.
+  /** Asks the till itself until it says paid: the wallet's word is a hint. Its stream of news is the quickest; until something
+   * comes by it, as where a proxy holds it back or a shop has none, the status is asked for now and then.
    * @param {string} url @param {number} patience @param {AbortSignal} signal */
   async function isPaid(url, patience, signal) {
-    const end = Date.now() + patience;
-    for (let wait = FIRST_LOOK; Date.now() < end && !signal.aborted; wait = Math.min(wait * 2, LAST_LOOK)) {
-      const reply = await fetch(url, { cache: "no-store", signal }).then((reply) => (reply.ok ? reply.json() : null), () => null);
-      if (reply?.status === "paid") return true;
-      await pause(wait, signal);
+    const stop = new AbortController(), over = AbortSignal.any([signal, stop.signal, AbortSignal.timeout(patience)]);
+    const at = url.replace(/\/status(?=$|[?#])/, "/events"), news = at === url ? null : new EventSource(at);
+    let paid = false, live = false;
+    /** @param {{ status?: string } | null} order */
+    const told = (order) => {
+      paid ||= order?.status === "paid";
+      if (paid) stop.abort();
+    };
+    news?.addEventListener("status", ({ data }) => { live = true; told(JSON.parse(data)); });
+    news?.addEventListener("error", () => { live = false; news.close(); });
+    for (let wait = FIRST_LOOK; !over.aborted; wait = Math.min(wait * 2, LAST_LOOK)) {
+      if (!live) told(await fetch(url, { cache: "no-store", signal: over }).then((reply) => (reply.ok ? reply.json() : null)).catch(() => null));
+      await pause(wait, over);
     }
-    return false;
+    news?.close();
+    return paid;
   }
 
   /** Where the till tells an order's status, if the shop said so. @param {Wish} wish */
@@ -240,11 +250,13 @@
     channel.post("pay", { wallet: wallet.uuid, request: text });
     if (!(await accepted)) throw new Fault("no-answer", "the wallet did not take the request");
     const { outcome, code } = (await ended) ?? {};
-    if (outcome !== "paid") throw new Fault(outcome === "cancelled" ? outcome : String(code ?? "failed"));
-    tell("approved", offer);
+    // A wallet without an answer has sent the payment: the till knows what became of it.
+    const open = code === "no-answer";
+    if (outcome !== "paid" && !open) throw new Fault(outcome === "cancelled" ? outcome : String(code ?? "failed"));
+    if (!open) tell("approved", offer);
     const status = statusOf(wish);
     // Where the shop did not say whom to ask, its page for paid orders does.
-    if (status && !(await isPaid(status, CONFIRMATION, channel.signal))) throw new Fault("unconfirmed");
+    if (status ? !(await isPaid(status, CONFIRMATION, channel.signal)) : open) throw new Fault("unconfirmed");
     return { offer, confirmed: !!status };
   }
 

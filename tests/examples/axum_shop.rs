@@ -2,11 +2,12 @@
 
 use std::env;
 
-use axum::body::Bytes;
+use axum::body::{Body, Bytes};
 use axum::extract::{OriginalUri, Path, Query, State};
-use axum::http::{HeaderMap, Method, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use axum::{Router, routing::get};
+use futures_util::stream::try_unfold;
 use serde_json::{Value, json};
 
 #[derive(Clone)]
@@ -53,7 +54,7 @@ async fn ended(State(till): State<Till>, Query(query): Query<Value>) -> Result<H
     Ok(page(if thanks { "<h1>Thank you, your coffee is coming</h1>" } else { "<h1>Not paid</h1>" }))
 }
 
-/// The till's public routes under the shop's origin.
+/// The till's public routes under the shop's origin; what it says is passed on as it comes.
 async fn forward(
     State(till): State<Till>,
     Path((_, route)): Path<(String, String)>,
@@ -62,7 +63,7 @@ async fn forward(
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response, StatusCode> {
-    if !["payment-request", "status", "pay"].contains(&route.as_str()) {
+    if !["payment-request", "status", "events", "pay"].contains(&route.as_str()) {
         return Err(StatusCode::NOT_FOUND);
     }
     let mut ask = till.http.request(method, format!("{}{uri}", till.url)).body(body);
@@ -72,13 +73,12 @@ async fn forward(
         }
     }
     let reply = ask.send().await.map_err(|_| StatusCode::BAD_GATEWAY)?;
-    let (status, media_type) = (reply.status(), reply.headers().get(header::CONTENT_TYPE).cloned());
-    let body = reply.bytes().await.map_err(|_| StatusCode::BAD_GATEWAY)?;
-    let mut answer = (status, body).into_response();
-    if let Some(media_type) = media_type {
-        answer.headers_mut().insert(header::CONTENT_TYPE, media_type);
-    }
-    Ok(answer)
+    let media_type = reply.headers().get(header::CONTENT_TYPE).cloned().ok_or(StatusCode::BAD_GATEWAY)?;
+    let headers = [(header::CONTENT_TYPE, media_type), (header::CACHE_CONTROL, HeaderValue::from_static("no-store"))];
+    let next = |mut reply: reqwest::Response| async move {
+        Ok::<_, reqwest::Error>(reply.chunk().await?.map(|bytes| (bytes, reply)))
+    };
+    Ok((reply.status(), headers, Body::from_stream(try_unfold(reply, next))).into_response())
 }
 
 #[tokio::main]

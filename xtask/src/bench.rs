@@ -85,7 +85,12 @@ fn row(size: &Size, path: &Path) -> Result<String> {
     Ok(format!("{:<22}{raw:>10.1}{packed:>10.1}{goal:>10}{ratio:>8}", size.what))
 }
 
-fn gzip(bytes: &[u8]) -> Result<Vec<u8>> {
+/// What a web server sends.
+///
+/// # Errors
+///
+/// Never, as it is written to memory.
+pub fn gzip(bytes: &[u8]) -> Result<Vec<u8>> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
     encoder.write_all(bytes)?;
     Ok(encoder.finish()?)

@@ -97,6 +97,7 @@ pub fn router(config: Config) -> Router {
         .route("/cancelled/{reference}", get(|shop, path, headers| ended(shop, path, headers, Ending::Cancel)))
         .route("/orders/{id}/payment-request", get(offer))
         .route("/orders/{id}/status", get(status))
+        .route("/orders/{id}/events", get(events))
         .route("/orders/{id}/pay", post(pay).get(pay_page))
         .fallback_service(ServeDir::new(assets).not_found_service(get(missing).with_state(shop.clone())))
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
@@ -187,6 +188,10 @@ async fn offer(State(shop): State<Shop>, Path(id): Path<String>) -> Response {
 
 async fn status(State(shop): State<Shop>, Path(id): Path<String>) -> Response {
     shop.till.pass_get(&id, "status").await
+}
+
+async fn events(State(shop): State<Shop>, Path(id): Path<String>) -> Response {
+    shop.till.pass_stream(&id).await
 }
 
 async fn pay_page(State(shop): State<Shop>, Path(id): Path<String>, query: RawQuery, headers: HeaderMap) -> Response {

@@ -4,14 +4,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use futures_util::stream::try_unfold;
 use reqwest::{Client, RequestBuilder};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 /// A payment waits for the server behind the till, which may be slow.
 const TIMEOUT: Duration = Duration::from_secs(30);
+/// A stream of an order's news: longer than the till lets it last.
+const STREAM: Duration = Duration::from_mins(11);
 /// Longer ids are not ours.
 const MAX_ID_CHARS: usize = 64;
 
@@ -104,6 +107,20 @@ impl Till {
         }
     }
 
+    /// Passes the stream of an order's news through, each event as it comes.
+    pub async fn pass_stream(&self, order: &str) -> Response {
+        let Some(url) = self.address(order, "events") else { return StatusCode::NOT_FOUND.into_response() };
+        let Ok(reply) = self.client.get(url).timeout(STREAM).send().await else {
+            return StatusCode::BAD_GATEWAY.into_response();
+        };
+        let (status, headers) = head_of(&reply);
+        let next = |mut reply: reqwest::Response| async move {
+            Ok::<_, reqwest::Error>(reply.chunk().await?.map(|bytes| (bytes, reply)))
+        };
+        let body = Body::from_stream(try_unfold(reply, next));
+        (status, headers, [("x-accel-buffering", "no")], body).into_response()
+    }
+
     /// Passes the payment page and its parts through, in the reader's language.
     pub async fn pass_page(&self, order: &str, query: Option<&str>, language: Option<&HeaderValue>) -> Response {
         let Some(url) = self.address(order, "pay") else { return StatusCode::NOT_FOUND.into_response() };
@@ -137,11 +154,15 @@ impl Till {
 /// Status, media type and body of the till's answer; nothing else of it concerns the page.
 async fn pass(request: RequestBuilder) -> Response {
     let Ok(reply) = request.send().await else { return StatusCode::BAD_GATEWAY.into_response() };
-    let (status, media_type) = (reply.status(), reply.headers().get(header::CONTENT_TYPE).cloned());
+    let (status, headers) = head_of(&reply);
     let Ok(body) = reply.bytes().await else { return StatusCode::BAD_GATEWAY.into_response() };
-    let mut response = (status, Body::from(body)).into_response();
+    (status, headers, Body::from(body)).into_response()
+}
+
+/// Status and headers of an answer that is passed through.
+fn head_of(reply: &reqwest::Response) -> (StatusCode, [(HeaderName, HeaderValue); 2]) {
+    let media_type = reply.headers().get(header::CONTENT_TYPE).cloned();
     let media_type = media_type.unwrap_or(HeaderValue::from_static("application/octet-stream"));
-    response.headers_mut().insert(header::CONTENT_TYPE, media_type);
-    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    response
+    let headers = [(header::CONTENT_TYPE, media_type), (header::CACHE_CONTROL, HeaderValue::from_static("no-store"))];
+    (reply.status(), headers)
 }

@@ -9,6 +9,7 @@ use serde_json::json;
 use sha2::{Digest as _, Sha256, Sha384};
 
 use crate::{
+    bench::gzip,
     house::House,
     run::{output, say},
 };
@@ -17,11 +18,14 @@ use crate::{
 const FLOATING: &str = "pay-cash.js";
 /// What a shop's templates read: `version`, `file`, `integrity`, `tag`.
 const CARD: &str = "pay-cash.json";
+/// The most that a shop's page may have to load before there is a button.
+const MAX_PACKED_BYTES: usize = 6_000;
+
 /// Makes `pay-cash.js` in `folder` small, lays `pay-cash-VERSION-HASH.js` beside it, and prints the tag for a page.
 ///
 /// # Errors
 ///
-/// If terser fails, or the script does not carry the version of its package.
+/// If terser fails, or the script is too large, or does not carry the version of its package.
 pub fn publish(house: &House, npm: &Path, folder: &Path) -> Result<()> {
     let source = house.source("merchant-widget/js").join(FLOATING);
     let version = house.version("merchant-widget").context("merchant-widget has no version")?;
@@ -30,6 +34,8 @@ pub fn publish(house: &House, npm: &Path, folder: &Path) -> Result<()> {
     let mut terser = house.command("node");
     terser.arg(npm.join("node_modules/terser/bin/terser")).arg(&source);
     let small = output(terser.args(["--compress", "passes=2", "--mangle", "--ecma", "2022"]))?;
+    let packed = gzip(small.as_bytes())?.len();
+    ensure!(packed <= MAX_PACKED_BYTES, "{FLOATING} has {packed} bytes after gzip, more than {MAX_PACKED_BYTES}");
     let file = format!("pay-cash-{version}-{}.js", mark(small.as_bytes()));
     let integrity = format!("sha384-{}", STANDARD.encode(Sha384::digest(&small)));
     let tag = format!(r#"<script async src="/{file}" integrity="{integrity}" crossorigin="anonymous"></script>"#);

@@ -8,7 +8,7 @@ use axum::Json;
 use axum::body::Bytes;
 use axum::extract::rejection::{BytesRejection, QueryRejection};
 use axum::extract::{Path, Query, RawQuery, State};
-use axum::http::{HeaderMap, HeaderValue, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream::{Stream, unfold};
@@ -33,6 +33,9 @@ use crate::hosted;
 const MAX_WAIT_SECS: u64 = 25;
 /// How long a stream of events lasts; browsers open it again.
 const STREAM: Duration = Duration::from_mins(10);
+/// Asks proxies such as nginx to pass each event on as it comes.
+const UNBUFFERED: (HeaderName, HeaderValue) =
+    (HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
 /// How often an order is looked at whose status may change by time alone.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
@@ -124,7 +127,7 @@ pub async fn events(State(till): State<Arc<Till>>, Path(id): Path<String>) -> Re
     let order = find(&till, &id).await?;
     let seat = seat(&till).ok_or_else(|| Problem::new(Kind::Busy, "Too many wait already. Ask for the status."))?;
     let stream = news(Telling { till, order: order.id, told: None, seat, end: Instant::now() + STREAM });
-    Ok(Sse::new(stream).keep_alive(KeepAlive::default()).into_response())
+    Ok(([UNBUFFERED], Sse::new(stream).keep_alive(KeepAlive::default())).into_response())
 }
 
 /// What a stream of events knows.
