@@ -344,6 +344,24 @@ fn pages_are_kept_in_their_place() {
     });
 }
 
+/// Whoever closes the window on a payment without an answer sees the page end as well; the payment goes on by itself.
+#[test]
+fn a_page_does_not_wait_for_a_window_that_was_closed() {
+    both(async |protocol| {
+        let (sim, store) = (Sim::new(protocol), MemoryStore::new());
+        let (wallet, _) = with_session(&sim, &store).await;
+        let good = offer(&sim, "order-1", "usd 42.50");
+        let request = wallet.accept(page("1"), &good).await.expect("an approval");
+        sim.weather(&[LosesReply]);
+        wallet.approve(&request).await.expect_err("no answer");
+        assert_eq!(sim.earth.borrow().outcomes, [], "the window may still send it again");
+        wallet.refuse(&request).await.expect("a closed window");
+        assert_eq!(sim.earth.borrow().outcomes, [("1".to_owned(), PageOutcome::failed("no-answer"))]);
+        wallet.approve(&request).await.expect("a payment");
+        assert_eq!(sim.effects("cash-payment"), 1);
+    });
+}
+
 #[test]
 fn no_secret_is_stored_in_the_clear() {
     both(async |protocol| {

@@ -206,7 +206,7 @@ impl<S: Store, W: World> Wallet<S, W> {
 
     /// Removes a request; `counts`: it was a nuisance to the shopper, and three of them within half a minute block the site.
     async fn take_back(&self, id: &str, counts: bool) -> Result<Done, WalletFault> {
-        let Some(held) = one::<Approval>(&self.store, id).await? else { return Ok(Done {}) };
+        let Some(held) = one::<Approval>(&self.store, id).await? else { return self.leave(id).await };
         let books = self.books().await?;
         let paid = match approval::ask(&books, id) {
             Ok(ask) => self.with_log(ask).await?.paid().is_some(),
@@ -221,6 +221,16 @@ impl<S: Store, W: World> Wallet<S, W> {
             let outcome = if paid { PageOutcome::failed("already-paid") } else { PageOutcome::CANCELLED };
             self.world.outcome(&held.record.page, &outcome);
             self.world.changed();
+        }
+        Ok(Done {})
+    }
+
+    /// The window was closed on a payment that has no answer: it goes on by itself, and its page waits no longer.
+    async fn leave(&self, id: &str) -> Result<Done, WalletFault> {
+        let pending: Vec<Held<PendingPayment>> = all(&self.store).await?;
+        let asked = |held: &&Held<PendingPayment>| held.record.approval == id && held.record.page.run == self.run;
+        if let Some(held) = pending.iter().find(asked) {
+            self.world.outcome(&held.record.page, &PageOutcome::failed("no-answer"));
         }
         Ok(Done {})
     }
