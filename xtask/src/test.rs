@@ -160,7 +160,12 @@ pub fn nextest(house: &House, filter: &[&str]) -> Result<Vec<String>> {
 fn browser(house: &House) -> Result<Vec<String>> {
     tools::chromium(house)?;
     tools::npm_folder(house)?;
-    nextest(house, &["-E", BROWSER_TESTS])
+    let has_flask = tools::flask(house);
+    let mut lines = nextest(house, &["-E", BROWSER_TESTS])?;
+    if !has_flask {
+        lines.push("the shop in Flask of docs/merchant.md: NOT RUN, this machine has no Python with Flask".to_owned());
+    }
+    Ok(lines)
 }
 
 /// Runs every integration test that says where in a browser it runs.

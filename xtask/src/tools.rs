@@ -44,6 +44,7 @@ pub fn install_all(house: &House) -> Result<()> {
     wasm_pack(house)?;
     cargo_deny(house)?;
     postgresql(house)?;
+    flask(house);
     say("everything is installed");
     Ok(())
 }
@@ -172,6 +173,17 @@ pub fn postgresql(house: &House) -> Result<()> {
         return Ok(());
     }
     apt_install(house, &["postgresql"])
+}
+
+/// Whether some Python has Flask, for the shop of docs/merchant.md that runs on it; it is installed where that is possible.
+pub fn flask(house: &House) -> bool {
+    has_flask(house) || (apt_install(house, &["python3-flask"]).is_ok() && has_flask(house))
+}
+
+/// The Python of the PATH, or Debian's own, for which `apt-get` installs.
+fn has_flask(house: &House) -> bool {
+    let pythons = [house.find("python3"), Some(PathBuf::from("/usr/bin/python3"))];
+    pythons.into_iter().flatten().any(|python| output(house.command(python).args(["-c", "import flask"])).is_ok())
 }
 
 fn cargo_install(house: &House, tool: &CargoTool) -> Result<()> {
