@@ -59,20 +59,20 @@ fn count(shop: &Shop) -> usize {
 }
 
 /// Books without a server, in which an order was placed, and a deliverer over them.
-async fn deliverer(folder: &Path, url: &str, allow_loopback: bool) -> (Arc<Desk>, Arc<Deliverer>) {
+async fn deliverer(folder: &Path, url: &str, allow_loopback: bool) -> (Arc<Desk>, Webhook, Arc<Deliverer>) {
     let store = Store::open(folder).expect("books");
     let server = Server::at("http://127.0.0.1:1").expect("an address");
     let desk = Arc::new(Desk { store, server, clock: Clock::default() });
     let created = Date::from_millis(0);
     let hook = Webhook { id: "hook".into(), url: url.into(), secret: vec![7; 32], kinds: Vec::new(), created };
-    desk.store.put_webhook(hook).await.expect("books");
+    desk.store.put_webhook(hook.clone()).await.expect("books");
     place_order(&desk).await;
     let deliverer = Deliverer::new(desk.clone(), Guard { allow_loopback }).expect("a client");
-    (desk, deliverer)
+    (desk, hook, deliverer)
 }
 
 async fn place_order(desk: &Desk) {
-    let (mut rng, suite) = (StdRng::seed_from_u64(1), Protocol::V2.suite());
+    let (mut rng, suite) = (StdRng::seed_from_u64(rand::random()), Protocol::V2.suite());
     let private_key = suite.generate(&mut rng).expect("a key");
     let server_key = ServerKey {
         name: Token::of("CC1").expect("a name"),
@@ -102,19 +102,23 @@ async fn place_order(desk: &Desk) {
 async fn a_shop_that_is_down_is_tried_for_three_days() {
     let folder = tempfile::tempdir().expect("a folder");
     let (shop, url) = shop(503).await;
-    let (desk, deliverer) = deliverer(folder.path(), &url, true).await;
+    let (desk, hook, deliverer) = deliverer(folder.path(), &url, true).await;
     let first = server_stub::http::now();
     let (mut now, mut tries) = (first, 0);
     loop {
-        assert_eq!(deliverer.deliver_due(now).await.expect("books"), 1);
+        assert_eq!(deliverer.deliver_due(&hook, now).await.expect("books"), 1);
         tries += 1;
-        assert_eq!(deliverer.deliver_due(now).await.expect("books"), 0, "not again at once");
+        assert_eq!(deliverer.deliver_due(&hook, now).await.expect("books"), 0, "not again at once");
         let delivery = desk.store.deliveries(None, i64::MAX, 1).await.expect("books").remove(0);
         assert_eq!((delivery.attempts, delivery.status, delivery.first), (tries, Some(503), Some(first)));
         if delivery.state == DeliveryState::Failed {
             break;
         }
-        assert_eq!(deliverer.deliver_due(delivery.next.plus_secs(-1)).await.expect("books"), 0, "not before its time");
+        assert_eq!(
+            deliverer.deliver_due(&hook, delivery.next.plus_secs(-1)).await.expect("books"),
+            0,
+            "not before its time"
+        );
         now = delivery.next;
     }
     assert_eq!(now, first.plus_secs(3 * 24 * 3_600));
@@ -132,7 +136,7 @@ async fn a_shop_that_is_down_is_tried_for_three_days() {
     shop.lock().expect("an inbox").status = 204;
     let failed = desk.store.deliveries(None, i64::MAX, 1).await.expect("books").remove(0);
     assert!(desk.store.replay(failed.id).await.expect("books").is_some());
-    assert_eq!(deliverer.deliver_due(now).await.expect("books"), 1);
+    assert_eq!(deliverer.deliver_due(&hook, now).await.expect("books"), 1);
     let states: Vec<_> =
         desk.store.deliveries(None, i64::MAX, 9).await.expect("books").iter().map(|d| d.state).collect();
     assert_eq!(states, [DeliveryState::Done, DeliveryState::Failed]);
@@ -142,9 +146,9 @@ async fn a_shop_that_is_down_is_tried_for_three_days() {
 async fn a_shop_that_is_gone_is_not_tried_again() {
     let folder = tempfile::tempdir().expect("a folder");
     let (shop, url) = shop(410).await;
-    let (desk, deliverer) = deliverer(folder.path(), &url, true).await;
+    let (desk, hook, deliverer) = deliverer(folder.path(), &url, true).await;
     let now = server_stub::http::now();
-    assert_eq!(deliverer.deliver_due(now).await.expect("books"), 1);
+    assert_eq!(deliverer.deliver_due(&hook, now).await.expect("books"), 1);
     let delivery = desk.store.deliveries(None, i64::MAX, 1).await.expect("books").remove(0);
     assert_eq!((delivery.state, count(&shop)), (DeliveryState::Failed, 1));
 }
@@ -156,12 +160,31 @@ async fn nothing_is_sent_inside_whatever_the_books_say() {
     let by_name = url.replace("127.0.0.1", "localhost").replace("http:", "https:");
     for url in [url, by_name] {
         let folder = tempfile::tempdir().expect("a folder");
-        let (desk, deliverer) = deliverer(folder.path(), &url, false).await;
-        assert_eq!(deliverer.deliver_due(server_stub::http::now()).await.expect("books"), 1);
+        let (desk, hook, deliverer) = deliverer(folder.path(), &url, false).await;
+        assert_eq!(deliverer.deliver_due(&hook, server_stub::http::now()).await.expect("books"), 1);
         let delivery = desk.store.deliveries(None, i64::MAX, 1).await.expect("books").remove(0);
         assert_eq!((delivery.state, delivery.status, delivery.attempts), (DeliveryState::Due, None, 1));
     }
     assert_eq!(count(&shop), 0);
+}
+
+/// Nobody ever answers at one address; another one gets everything meanwhile.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_webhook_that_hangs_holds_no_other_back() {
+    const EVENTS: usize = 40;
+    let folder = tempfile::tempdir().expect("a folder");
+    let hangs = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let (shop, url) = shop(200).await;
+    let silent = format!("http://{}/hook", hangs.local_addr().expect("an address"));
+    let (desk, _, deliverer) = deliverer(folder.path(), &silent, true).await;
+    let created = Date::from_millis(0);
+    let hook = Webhook { id: "other".into(), url, secret: vec![7; 32], kinds: Vec::new(), created };
+    desk.store.put_webhook(hook).await.expect("books");
+    for _ in 0..EVENTS {
+        place_order(&desk).await;
+    }
+    tokio::spawn(deliverer.run());
+    until(|| count(&shop) == EVENTS).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

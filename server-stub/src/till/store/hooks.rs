@@ -161,20 +161,21 @@ impl Store {
         .await
     }
 
-    /// Deliveries that are due at a time, each with its webhook and event, the oldest first.
+    /// Deliveries to a webhook that are due at a time, each with its event, the oldest first.
     ///
     /// # Errors
     /// The books cannot be read.
-    pub async fn due(&self, now: Date, limit: u32) -> Result<Vec<(Delivery, Webhook, Event)>, StoreFault> {
+    pub async fn due(&self, hook: &str, now: Date, limit: u32) -> Result<Vec<(Delivery, Event)>, StoreFault> {
+        let hook = hook.to_owned();
         self.work(move |books| {
-            let sql = format!("{DELIVERIES} WHERE d.state = 'due' AND d.next <= ?1 ORDER BY d.next, d.id LIMIT ?2");
-            let due = super::all(books, &sql, params![now.millis(), limit], delivery)?;
+            let sql = format!(
+                "{DELIVERIES} WHERE d.state = 'due' AND d.next <= ?1 AND d.webhook = ?2 ORDER BY d.next, d.id LIMIT ?3"
+            );
+            let due = super::all(books, &sql, params![now.millis(), hook, limit], delivery)?;
             let with = |delivery: Delivery| {
-                let hook = super::find(books, "SELECT * FROM webhook WHERE id = ?1", [&delivery.webhook], webhook)?;
                 let sql = "SELECT * FROM event WHERE id = ?1";
                 let event = super::find(books, sql, [delivery.event], super::events::event)?;
-                let both = hook.zip(event).ok_or(StoreFault::Damaged("delivery"))?;
-                Ok((delivery, both.0, both.1))
+                Ok((delivery, event.ok_or(StoreFault::Damaged("delivery"))?))
             };
             due.into_iter().map(with).collect()
         })

@@ -11,7 +11,8 @@
 
 pub mod guard;
 
-use std::sync::Arc;
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -38,7 +39,7 @@ const SECRET_BYTES: usize = 32;
 /// Longest wait for a connection, and for an answer as a whole: shops answer first and work afterwards.
 const CONNECT: Duration = Duration::from_secs(5);
 const ANSWER: Duration = Duration::from_secs(15);
-/// How many are sent at once.
+/// How many are sent to a webhook at once.
 const AT_ONCE: u32 = 16;
 /// How often deliveries are looked for when nothing asks for it.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -83,12 +84,14 @@ pub fn next_try(first: Date, attempts: u32, now: Date) -> Option<Date> {
     Some(now.plus_secs(PAUSES_SECS[step]).min(last))
 }
 
-/// Sends events to webhooks.
+/// Sends events to webhooks, to each in a lane of its own: one that does not answer holds no other back.
 #[derive(Debug)]
 pub struct Deliverer {
     desk: Arc<Desk>,
     client: Client,
     guard: Guard,
+    /// Webhooks that something is being sent to.
+    lanes: Mutex<HashSet<String>>,
 }
 
 impl Deliverer {
@@ -99,15 +102,14 @@ impl Deliverer {
     pub fn new(desk: Arc<Desk>, guard: Guard) -> Result<Arc<Self>, reqwest::Error> {
         let client = Client::builder().no_proxy().redirect(redirect::Policy::none()).dns_resolver(Arc::new(guard));
         let client = client.connect_timeout(CONNECT).timeout(ANSWER).user_agent("pay-cash-till").build()?;
-        Ok(Arc::new(Self { desk, client, guard }))
+        Ok(Arc::new(Self { desk, client, guard, lanes: Mutex::default() }))
     }
 
     /// Delivers what is due, again and again; never ends.
     pub async fn run(self: Arc<Self>) {
         loop {
-            match self.deliver_due(crate::http::now()).await {
-                Ok(0) => {}
-                Ok(_) => continue,
+            match self.desk.store.webhooks().await {
+                Ok(hooks) => hooks.into_iter().for_each(|hook| self.start_lane(hook)),
                 Err(fault) => tracing::error!("webhooks: {fault}"),
             }
             tokio::select! {
@@ -117,13 +119,38 @@ impl Deliverer {
         }
     }
 
-    /// Tries what is due at a time, a few at once. Yields how many were tried.
+    fn lanes(&self) -> MutexGuard<'_, HashSet<String>> {
+        self.lanes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn start_lane(self: &Arc<Self>, hook: Webhook) {
+        if self.lanes().insert(hook.id.clone()) {
+            let deliverer = self.clone();
+            tokio::spawn(async move {
+                deliverer.empty(&hook).await;
+                deliverer.lanes().remove(&hook.id);
+            });
+        }
+    }
+
+    /// Sends to a webhook until nothing is due.
+    async fn empty(&self, hook: &Webhook) {
+        loop {
+            match self.deliver_due(hook, crate::http::now()).await {
+                Ok(0) => return,
+                Ok(_) => {}
+                Err(fault) => return tracing::error!("webhook {}: {fault}", hook.id),
+            }
+        }
+    }
+
+    /// Tries what is due to a webhook at a time, a few at once. Yields how many were tried.
     ///
     /// # Errors
     /// The books cannot be read or written.
-    pub async fn deliver_due(&self, now: Date) -> Result<usize, StoreFault> {
-        let due = self.desk.store.due(now, AT_ONCE).await?;
-        let tries = due.iter().map(|(delivery, hook, event)| self.deliver(delivery, hook, event, now));
+    pub async fn deliver_due(&self, hook: &Webhook, now: Date) -> Result<usize, StoreFault> {
+        let due = self.desk.store.due(&hook.id, now, AT_ONCE).await?;
+        let tries = due.iter().map(|(delivery, event)| self.deliver(delivery, hook, event, now));
         for tried in join_all(tries).await {
             tried?;
         }
