@@ -6,7 +6,7 @@ use std::time::Duration;
 use merchant_widget::till::record::{Pending, Purpose, SalesSession};
 use merchant_widget::till::session::{self, SessionLimits};
 use protocol::money::Currency;
-use tokio::sync::Notify;
+use tokio::sync::{Mutex, Notify};
 use tokio::time::timeout;
 
 use super::desk::{Desk, TalkFault};
@@ -28,12 +28,14 @@ pub struct Sessions {
     wanted: Notify,
     /// A session was opened.
     opened: Notify,
+    /// Held from looking for an OS1 to booking its OS2: two that book the same one stand in each other's way.
+    opening: Mutex<()>,
 }
 
 impl Sessions {
     /// A keeper that has not begun.
     pub fn new(desk: Arc<Desk>, currencies: Vec<Currency>, limits: SessionLimits) -> Self {
-        Self { desk, currencies, limits, wanted: Notify::new(), opened: Notify::new() }
+        Self { desk, currencies, limits, wanted: Notify::new(), opened: Notify::new(), opening: Mutex::default() }
     }
 
     /// Opens sessions whenever one is needed; never ends.
@@ -54,25 +56,36 @@ impl Sessions {
     }
 
     async fn look_after(&self, currency: Currency) -> Result<(), TalkFault> {
+        let _opening = self.opening.lock().await;
+        let begun = self.begun(currency).await?;
         let sessions = self.desk.store.sessions().await?;
-        let is_ours = |purpose: &Purpose| matches!(purpose, Purpose::Opening(other) if *other == currency);
-        let begun = pending(&self.desk, is_ours).await?;
         if begun.is_none() && !session::needs_next(&sessions, currency, self.desk.clock.now()) {
             return Ok(());
         }
-        let pending = match begun {
-            Some(pending) => pending,
-            None => self.request(currency).await?,
-        };
-        self.opened(&pending).await
+        self.open(currency, begun).await
     }
 
-    /// Opens a session whether one is needed or not, so that those there are can be closed.
+    /// Opens a session whether one is needed or not, so that those there are can be closed. One that is being opened will
+    /// do.
     ///
     /// # Errors
     /// The server refused.
     pub async fn renew(&self, currency: Currency) -> Result<(), TalkFault> {
-        let pending = self.request(currency).await?;
+        let _opening = self.opening.lock().await;
+        let begun = self.begun(currency).await?;
+        self.open(currency, begun).await
+    }
+
+    /// The opening that has no reply yet.
+    async fn begun(&self, currency: Currency) -> Result<Option<Pending>, TalkFault> {
+        pending(&self.desk, |purpose| matches!(purpose, Purpose::Opening(other) if *other == currency)).await
+    }
+
+    async fn open(&self, currency: Currency, begun: Option<Pending>) -> Result<(), TalkFault> {
+        let pending = match begun {
+            Some(pending) => pending,
+            None => self.request(currency).await?,
+        };
         self.opened(&pending).await
     }
 
