@@ -79,7 +79,7 @@ use sessions::Sessions;
 use settlement::Settler;
 use setup::Plan;
 use store::Store;
-use store::access::AccessKey;
+use store::access::{AccessKey, FIRST_KEY};
 use webhooks::Deliverer;
 use webhooks::guard::Guard;
 
@@ -287,9 +287,6 @@ fn plan(args: &Args) -> Result<Plan, StartFault> {
         protocol: args.protocol,
     })
 }
-
-/// The name of the key that the first start prints.
-const FIRST_KEY: &str = "first";
 
 /// The first API key, if it is a new one.
 async fn first_api_key(store: &Store, renew: bool) -> Result<Option<String>, StartFault> {

@@ -313,3 +313,22 @@ async fn an_order_that_nobody_pays_is_told_to_have_expired() {
     let told = store.events(0, 10).await.expect("books");
     assert_eq!(told.last().map(|event| event.kind.as_str()), Some("order.expired"));
 }
+
+#[tokio::test]
+async fn keys_that_ended_long_ago_are_forgotten_but_for_the_first() {
+    use protocol::date::Date;
+    use server_stub::till::store::Store;
+    use server_stub::till::store::access::{AccessKey, FIRST_KEY};
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = Store::open(folder.path()).expect("books");
+    let now = server_stub::http::now();
+    for (id, ended) in [(FIRST_KEY, Some(0)), ("old", Some(0)), ("ended", Some(now.millis() - 1)), ("alive", None)] {
+        let (created, expires) = (Date::from_millis(0), ended.map(Date::from_millis));
+        let (label, scopes) = (id.to_owned(), vec!["read".to_owned()]);
+        let key = AccessKey { id: id.to_owned(), hash: id.into(), label, scopes, created, expires };
+        store.put_key(key).await.expect("books");
+    }
+    store.forget(now, now).await.expect("books");
+    let left: Vec<_> = store.keys().await.expect("books").into_iter().map(|key| key.id).collect();
+    assert_eq!(left, ["alive", "ended", FIRST_KEY]);
+}

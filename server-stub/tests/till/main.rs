@@ -4,6 +4,7 @@ mod api;
 mod books;
 mod collecting;
 mod dashboard;
+mod garbage;
 mod killed;
 mod merchant;
 mod shopper;

@@ -85,8 +85,7 @@ impl FromRequestParts<Arc<Till>> for Caller {
             None => Ok(None),
         };
         let found = found.map_err(|fault| Problem::from(fault).into_response())?;
-        let alive = |key: &AccessKey| key.expires.is_none_or(|expires| crate::http::now() < expires);
-        if let Some(key) = found.filter(alive) {
+        if let Some(key) = found.filter(|key| key.is_alive(crate::http::now())) {
             return Ok(Self { key });
         }
         let problem = Problem::new(Kind::Unauthorized, "Authorization: Bearer <api key>");

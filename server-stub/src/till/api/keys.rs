@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::rejection::JsonRejection;
+use axum::body::Bytes;
+use axum::extract::rejection::BytesRejection;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
@@ -13,9 +14,9 @@ use super::super::problem::{Kind, Problem, ProblemBody};
 use super::super::store::access::AccessKey;
 use super::super::{Till, api_key, iso};
 use super::access::{Caller, Scope};
-use super::no_json;
+use super::form_of;
 
-/// The most keys of a till, those that have ended included.
+/// The most keys of a till that are let in.
 const MAX_KEYS: usize = 256;
 /// The longest name of a key.
 const MAX_LABEL_CHARS: usize = 64;
@@ -69,10 +70,10 @@ impl ShownKey {
 pub async fn make_key(
     State(till): State<Arc<Till>>,
     caller: Caller,
-    form: Result<Json<KeyForm>, JsonRejection>,
+    body: Result<Bytes, BytesRejection>,
 ) -> Result<(StatusCode, Json<ShownKey>), Problem> {
     caller.may(Scope::Keys)?;
-    let Json(KeyForm { label, scopes }) = form.map_err(|fault| no_json(&fault))?;
+    let KeyForm { label, scopes } = form_of(body)?;
     let plain = (1..=MAX_LABEL_CHARS).contains(&label.chars().count()) && !label.contains(char::is_control);
     if !plain {
         let detail = format!("A label is one line of 1 to {MAX_LABEL_CHARS} characters.");
@@ -91,11 +92,12 @@ fn check_scopes(caller: &Caller, scopes: &[String]) -> Result<(), Problem> {
 }
 
 async fn make(till: &Till, label: String, scopes: Vec<String>) -> Result<(StatusCode, Json<ShownKey>), Problem> {
-    if till.desk.store.keys().await?.len() >= MAX_KEYS {
+    let (keys, created) = (till.desk.store.keys().await?, crate::http::now());
+    if keys.iter().filter(|key| key.is_alive(created)).count() >= MAX_KEYS {
         return Err(Problem::new(Kind::TooMany, format!("A till has at most {MAX_KEYS} keys.")));
     }
     let key = api_key::generate();
-    let (hash, created) = (api_key::hash(&key), crate::http::now());
+    let hash = api_key::hash(&key);
     let kept = AccessKey { id: api_key::short_id(), hash, label, scopes, created, expires: None };
     till.desk.store.put_key(kept.clone()).await?;
     Ok((StatusCode::CREATED, Json(ShownKey::of(kept, Some(key)))))
@@ -136,15 +138,15 @@ pub async fn rotate_key(
     State(till): State<Arc<Till>>,
     caller: Caller,
     Path(id): Path<String>,
-    form: Result<Json<RotationForm>, JsonRejection>,
+    body: Result<Bytes, BytesRejection>,
 ) -> Result<(StatusCode, Json<ShownKey>), Problem> {
     caller.may(Scope::Keys)?;
-    let Json(RotationForm { grace_minutes }) = form.map_err(|fault| no_json(&fault))?;
+    let RotationForm { grace_minutes } = form_of(body)?;
     if grace_minutes > MAX_GRACE_MINUTES {
         return Err(Problem::new(Kind::BadRequest, format!("The grace is at most {MAX_GRACE_MINUTES} minutes.")));
     }
     let (now, keys) = (crate::http::now(), till.desk.store.keys().await?);
-    let alive = |key: &&AccessKey| key.id == id && key.expires.is_none_or(|expires| now < expires);
+    let alive = |key: &&AccessKey| key.id == id && key.is_alive(now);
     let unknown = || Problem::new(Kind::Unknown, "There is no such key.");
     let AccessKey { label, scopes, .. } = keys.iter().find(alive).ok_or_else(unknown)?.clone();
     check_scopes(&caller, &scopes)?;

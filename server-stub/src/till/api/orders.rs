@@ -20,7 +20,7 @@ use super::super::problem::{Kind, Problem, ProblemBody};
 use super::super::store::StoreFault;
 use super::super::{Till, iso};
 use super::access::{Caller, Named, Scope};
-use super::{json_of, unread};
+use super::{json_of, read};
 
 /// An order that was placed.
 #[derive(Debug, Serialize, ToSchema)]
@@ -106,7 +106,7 @@ pub async fn place_order(
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Problem> {
     caller.may(Scope::Orders)?;
-    let body = body.map_err(|fault| unread(fault.status(), fault.body_text()))?;
+    let body = read(body)?;
     let named = Named::of(&headers, &caller, "POST /orders", &body)?;
     if let Some(order) = made_before(&till, named.as_ref()).await? {
         return Ok(placed(&till, &order));

@@ -26,7 +26,7 @@ use super::super::Till;
 use super::super::collector::Incoming;
 use super::super::problem::{Kind, Problem, ProblemBody};
 use super::orders::find;
-use super::{no_query, unread};
+use super::{no_query, read};
 use crate::hosted;
 
 /// The longest wait for another status; below what gateways allow.
@@ -179,11 +179,11 @@ pub async fn pay(
     Path(id): Path<String>,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Problem> {
-    let body = body.map_err(|fault| unread(fault.status(), fault.body_text()))?;
+    let body = read(body)?;
     let malformed = |detail: String| Problem::new(Kind::Malformed, detail);
     let envelope = Envelope::parse(&body).map_err(|fault| malformed(fault.to_string()))?;
-    let read = (ReceivedPayment::read(&body), OrderId::of(&id), body.len() <= MAX_CA1_BYTES);
-    let (Ok(received), Some(addressed), true) = read else {
+    let parts = (ReceivedPayment::read(&body), OrderId::of(&id), body.len() <= MAX_CA1_BYTES);
+    let (Ok(received), Some(addressed), true) = parts else {
         return Ok(message(not_of_its_form(envelope.protocol)));
     };
     let text = String::from_utf8_lossy(&body).into_owned();

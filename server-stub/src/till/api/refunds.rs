@@ -23,7 +23,7 @@ use super::super::store::StoreFault;
 use super::super::{Till, iso};
 use super::access::{Caller, Named, Scope};
 use super::orders::find;
-use super::{json_of, unread};
+use super::{json_of, read};
 
 /// What to give back.
 #[derive(Debug, Default, Deserialize, ToSchema)]
@@ -119,7 +119,7 @@ pub async fn refund(
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Problem> {
     caller.may(Scope::Refunds)?;
-    let body = body.map_err(|fault| unread(fault.status(), fault.body_text()))?;
+    let body = read(body)?;
     let order = find(&till, &id).await?;
     let named = Named::of(&headers, &caller, &format!("POST /orders/{}/refunds", order.id), &body)?;
     if let Some(refund) = made_before(&till, named.as_ref()).await? {

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::rejection::{JsonRejection, QueryRejection};
+use axum::body::Bytes;
+use axum::extract::rejection::{BytesRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
@@ -15,7 +16,7 @@ use super::super::store::hooks::{Delivery, Webhook};
 use super::super::webhooks::{new_secret, secret_text};
 use super::super::{Till, api_key, iso};
 use super::access::{Caller, Scope};
-use super::{no_json, no_query};
+use super::{form_of, no_query};
 
 /// The most webhooks of a till: each of them gets every event.
 const MAX_WEBHOOKS: usize = 16;
@@ -99,10 +100,10 @@ impl From<Delivery> for ShownDelivery {
 pub async fn make_webhook(
     State(till): State<Arc<Till>>,
     caller: Caller,
-    form: Result<Json<WebhookForm>, JsonRejection>,
+    body: Result<Bytes, BytesRejection>,
 ) -> Result<(StatusCode, Json<ShownWebhook>), Problem> {
     caller.may(Scope::Webhooks)?;
-    let Json(WebhookForm { url, events }) = form.map_err(|fault| no_json(&fault))?;
+    let WebhookForm { url, events } = form_of(body)?;
     let url = till.guard.check(&url).map_err(|fault| Problem::new(Kind::BadUrl, fault))?;
     if let Some(unknown) = events.iter().find(|kind| !KINDS.contains(&kind.as_str())) {
         return Err(Problem::new(Kind::BadRequest, format!("There is no event {unknown:?}.")));

@@ -12,7 +12,7 @@ use crate::texts::Texts;
 pub const ROWS: u32 = 50;
 /// The last page that can be asked for; nobody leafs further, they search.
 const MAX_PAGE: u32 = 20_000;
-/// Milliseconds of a day.
+/// Seconds of a day.
 const DAY_SECS: i64 = 24 * 3_600;
 /// The longest words looked for.
 const MAX_CHARS: usize = 128;
@@ -84,7 +84,7 @@ impl Query {
             @if self.page > 0 || more {
                 nav.pager aria-label=(texts.get("till-pages")) {
                     @if self.page > 0 { a rel="prev" href=(self.address(path, self.page - 1)) { (texts.get("till-newer")) } }
-                    @if more { a rel="next" href=(self.address(path, self.page + 1)) { (texts.get("till-older")) } }
+                    @if more { a rel="next" href=(self.address(path, self.page.saturating_add(1))) { (texts.get("till-older")) } }
                 }
             }
         }

@@ -6,6 +6,11 @@ use rusqlite::{OptionalExtension as _, Row, Transaction, params};
 use super::rows::{date, optional_date};
 use super::{Store, StoreFault};
 
+/// The name of the key that the first start prints.
+pub const FIRST_KEY: &str = "first";
+/// How long keys that have ended are listed, in seconds: 90 days.
+const KEYS_REMEMBERED_SECS: i64 = 90 * 24 * 3_600;
+
 /// An API key as it is kept: without the key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AccessKey {
@@ -21,6 +26,13 @@ pub struct AccessKey {
     pub created: Date,
     /// From then on it is refused.
     pub expires: Option<Date>,
+}
+
+impl AccessKey {
+    /// Whether it is let in.
+    pub fn is_alive(&self, now: Date) -> bool {
+        self.expires.is_none_or(|expires| now < expires)
+    }
 }
 
 /// What is kept of a request with an Idempotency-Key: it is done once, and answered again with what it made.
@@ -136,12 +148,16 @@ impl Store {
         self.find(sql, [owner.to_owned(), name.to_owned()], answered).await
     }
 
-    /// Forgets what is too old: answers, logins, and the log of deliveries that are over.
+    /// Forgets what is too old: answers, logins, and keys that ended long ago. The first key stays known, so that no start
+    /// takes itself for the first one.
     ///
     /// # Errors
     /// The books cannot be written.
     pub async fn forget(&self, answers_before: Date, now: Date) -> Result<(), StoreFault> {
+        let ended_before = now.plus_secs(-KEYS_REMEMBERED_SECS);
         self.work(move |books| {
+            let sql = "DELETE FROM access_key WHERE expires < ?1 AND id <> ?2";
+            books.execute(sql, params![ended_before.millis(), FIRST_KEY])?;
             books.execute("DELETE FROM answered WHERE date < ?1", [answers_before.millis()])?;
             books.execute("DELETE FROM dashboard_login WHERE expires < ?1", [now.millis()])?;
             Ok(())
