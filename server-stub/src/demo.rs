@@ -3,9 +3,11 @@
 //! The three talk to each other over HTTP, as they would on three machines. The shop's origin is the till's public URL.
 
 use std::error::Error;
+use std::fs::OpenOptions;
 use std::future::IntoFuture as _;
 use std::io::Write as _;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -87,7 +89,9 @@ async fn show(args: &Args, data: &Path) -> Result<(), Box<dyn Error + Send + Syn
     tokio::spawn(axum::serve(line, playground::line::router(playground.clone())).into_future());
 
     let origin = format!("http://{at_shop}");
-    let merchant = till_args(at_line, at_till, &origin, data.join("till"))?;
+    let (password_file, password) = dashboard_password(data)?;
+    let mut merchant = till_args(at_line, at_till, &origin, data.join("till"))?;
+    merchant.dashboard_password_file = Some(password_file);
     let (merchant, api_key) = Till::start(&merchant, at_till).await?;
     let api_key = api_key.ok_or("the till made no new API key")?;
 
@@ -95,7 +99,7 @@ async fn show(args: &Args, data: &Path) -> Result<(), Box<dyn Error + Send + Syn
     let till_url = format!("http://{at_till}");
     let playground = Some(playground);
     let shelves = shop::router(shop::Config { origin, till: till_url, api_key, assets, playground });
-    announce(&[("server", at_server), ("till", at_till), ("shop", at_shop)])?;
+    announce(&password, &[("server", at_server), ("till", at_till), ("shop", at_shop)])?;
     let till = axum::serve(till, till::routes::all(merchant, axum::Router::new())).into_future();
     let shop = axum::serve(shop, shelves).into_future();
     tokio::select! {
@@ -110,9 +114,23 @@ async fn listen(port: u16) -> std::io::Result<TcpListener> {
     TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await
 }
 
-/// One line for each, for whoever waits for them.
-fn announce(addresses: &[(&str, SocketAddr)]) -> std::io::Result<()> {
+/// The password of the till's dashboard, in a file that only its owner can read; made once.
+fn dashboard_password(folder: &Path) -> std::io::Result<(PathBuf, String)> {
+    let file = folder.join("dashboard-password");
+    let mut open = OpenOptions::new();
+    match open.write(true).create_new(true).mode(0o600).open(&file) {
+        Ok(mut new) => writeln!(new, "{:016x}", rand::random::<u64>())?,
+        Err(fault) if fault.kind() == std::io::ErrorKind::AlreadyExists => {}
+        Err(fault) => return Err(fault),
+    }
+    let password = std::fs::read_to_string(&file)?.trim().to_owned();
+    Ok((file, password))
+}
+
+/// One line for each, for whoever waits for them, and who may look at the till's dashboard.
+fn announce(password: &str, addresses: &[(&str, SocketAddr)]) -> std::io::Result<()> {
     let mut out = std::io::stdout().lock();
+    writeln!(out, "dashboard password: {password}")?;
     for (name, address) in addresses {
         writeln!(out, "{name} listening on http://{address}")?;
     }
@@ -134,8 +152,10 @@ fn serve_args(listen: SocketAddr, data: PathBuf) -> Result<serve::Args, clap::Er
 
 /// A till whose API key is new each time, since nobody kept the last one.
 fn till_args(server: SocketAddr, listen: SocketAddr, origin: &str, data: PathBuf) -> Result<till::Args, clap::Error> {
-    let fixed = ["till", "--name", "acme", "--email", "till@acme.example", "--new-api-key", "--public-url", origin];
+    let fixed =
+        ["till", "--name", "acme", "--email", "till@acme.example", "--new-api-key", "--allow-loopback-webhooks"];
     let mut line: Vec<std::ffi::OsString> = fixed.map(Into::into).into();
+    line.extend(["--public-url".into(), origin.into()]);
     line.extend(["--listen".into(), listen.to_string().into(), "--server".into(), format!("http://{server}").into()]);
     line.extend(["--data-dir".into(), data.into_os_string()]);
     Line::<till::Args>::try_parse_from(line).map(|line| line.args)

@@ -17,6 +17,8 @@ pub struct Demo {
     pub till: String,
     /// The shop's origin.
     pub shop: String,
+    /// The password of the till's dashboard.
+    pub password: String,
 }
 
 impl Demo {
@@ -39,7 +41,9 @@ impl Demo {
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().context("server-stub demo")?;
         let mut lines = BufReader::new(child.stdout.take().context("the pipe was asked for")?);
         // Made before anything can fail, so that the child ends in any case.
-        let mut demo = Self { child, server: String::new(), till: String::new(), shop: String::new() };
+        let mut demo =
+            Self { child, server: String::new(), till: String::new(), shop: String::new(), password: String::new() };
+        demo.password = after(&mut lines, "dashboard password: ")?;
         demo.server = announced(&mut lines, "server")?;
         demo.till = announced(&mut lines, "till")?;
         demo.shop = announced(&mut lines, "shop")?;
@@ -52,15 +56,19 @@ impl Demo {
 /// # Errors
 /// The program ended before.
 pub fn announced(lines: &mut BufReader<ChildStdout>, name: &str) -> Result<String> {
-    let start = format!("{name} listening on ").trim_start().to_owned();
+    after(lines, format!("{name} listening on ").trim_start())
+}
+
+/// Reads on until a line with this beginning; yields the rest of it.
+fn after(lines: &mut BufReader<ChildStdout>, start: &str) -> Result<String> {
     let mut line = String::new();
     while lines.read_line(&mut line)? > 0 {
-        if let Some(url) = line.trim_end().strip_prefix(&start) {
-            return Ok(url.to_owned());
+        if let Some(rest) = line.trim_end().strip_prefix(start) {
+            return Ok(rest.to_owned());
         }
         line.clear();
     }
-    anyhow::bail!("the demo ended before its {name} listened")
+    anyhow::bail!("the program ended before it said {start:?}")
 }
 
 impl Drop for Demo {

@@ -1,70 +1,123 @@
-//! The till's dashboard in a real browser: a merchant logs in and finds every list accessible, by light and by night.
+//! The till's dashboard in a real browser, with payments, refusals, a refund and a settlement in its books: every page is
+//! accessible and fits, by light and by night, in both languages, on a phone; and the keyboard is enough.
 
-use std::fs;
-use std::io::{BufReader, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use anyhow::{Context as _, Result, ensure};
+use reqwest::Client;
+use serde_json::json;
+use tests::widget::Stage;
+use thirtyfour::Key;
 
-use anyhow::{Context as _, Result};
-use tests::browser::{self, Browser};
-use tests::demo::{Demo, announced};
-
-const PASSWORD: &str = "a long word for the shop";
 /// The lists, as the navigation has them.
 const LISTS: [&str; 6] = ["", "/payments", "/refunds", "/sessions", "/webhooks", "/settlements"];
 
-/// A till with a dashboard, which ends with the test.
-struct Till {
-    child: Child,
-    url: String,
+/// Lets the playground's test shopper pay, as the form says; yields the order.
+async fn rehearsed(stage: &Stage, form: &str) -> Result<String> {
+    let (http, shop) = (Client::builder().no_proxy().build()?, &stage.demo.shop);
+    let post = |path: String, body: &str| {
+        let request = http.post(format!("{shop}{path}")).body(body.to_owned());
+        request.header("content-type", "application/x-www-form-urlencoded").send()
+    };
+    let checkout = post("/playground/orders".to_owned(), form).await?;
+    let reference = checkout.url().path().rsplit('/').next().context("a reference")?.to_owned();
+    post(format!("/playground/pay/{reference}"), "").await?;
+    let page = checkout.text().await?;
+    let (_, rest) = page.split_once("data-testid=\"order-id\">").context("an order")?;
+    Ok(rest.split('<').next().unwrap_or_default().to_owned())
 }
 
-impl Drop for Till {
-    fn drop(&mut self) {
-        // Both fail only if it has ended by itself.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
+async fn log_in(stage: &Stage, dashboard: &str) -> Result<()> {
+    stage.browser.open(dashboard).await?;
+    stage.browser.fill("input[name=password]", &stage.demo.password).await?;
+    stage.browser.click("main button").await?;
+    stage.browser.element("nav").await.map(drop)
 }
 
-fn password_file(folder: &Path) -> Result<PathBuf> {
-    let file = folder.join("password");
-    let mut out = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&file)?;
-    writeln!(out, "{PASSWORD}")?;
-    Ok(file)
+/// Asks for pages in this language.
+async fn language(stage: &Stage, tag: &str) -> Result<()> {
+    stage.devtools("Network.enable", json!({})).await?;
+    stage.devtools("Network.setExtraHTTPHeaders", json!({ "headers": { "Accept-Language": tag } })).await
 }
 
-fn till(folder: &Path, server: &str) -> Result<Till> {
-    let mut command = Command::new(browser::server_stub()?);
-    command.args(["till", "--server", server, "--listen", "127.0.0.1:0", "--name", "corner"]);
-    command.arg("--data-dir").arg(folder.join("till")).arg("--dashboard-password-file").arg(password_file(folder)?);
-    let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().context("server-stub till")?;
-    let out = child.stdout.take().context("the pipe was asked for")?;
-    // Made before anything can fail, so that the child ends in any case.
-    let mut till = Till { child, url: String::new() };
-    till.url = announced(&mut BufReader::new(out), "")?;
-    Ok(till)
+/// Opens a page, and finds it accessible and no wider than the screen.
+async fn looks_right(stage: &Stage, url: &str, name: &str) -> Result<()> {
+    stage.browser.open(url).await?;
+    stage.browser.element("main h1").await?;
+    stage.browser.assert_accessible().await.with_context(|| name.to_owned())?;
+    stage.browser.whole_page(name).await?;
+    let fits = "return document.documentElement.scrollWidth <= document.documentElement.clientWidth";
+    ensure!(stage.run(fits).await? == true, "{name} is wider than the screen");
+    Ok(())
 }
 
 #[tokio::test]
-async fn every_list_of_the_dashboard_is_accessible() -> Result<()> {
-    let (data, profile) = (tempfile::tempdir()?, tempfile::tempdir()?);
-    let demo = Demo::start(&data.path().join("demo"))?;
-    let till = till(data.path(), &demo.server)?;
-    let browser = Browser::start_without_wallet(profile.path()).await?;
-    let dashboard = format!("{}/dashboard", till.url);
-    browser.open(&dashboard).await?;
-    browser.element("input[name=password]").await?;
-    browser.assert_accessible().await?;
-    browser.fill("input[name=password]", PASSWORD).await?;
-    browser.click("button").await?;
-    for list in LISTS {
-        browser.element("nav").await?;
-        browser.open(&format!("{dashboard}{list}")).await?;
-        browser.element("main h1").await?;
-        browser.assert_accessible().await.with_context(|| format!("dashboard{list}"))?;
-        browser.screenshot(&format!("dashboard{}", list.replace('/', "-"))).await?;
+async fn every_page_of_the_dashboard_is_accessible_and_fits() -> Result<()> {
+    let stage = Stage::set(false).await?;
+    let order = rehearsed(&stage, "scenario=paid").await?;
+    rehearsed(&stage, "scenario=declined&code=funds-insufficient").await?;
+    rehearsed(&stage, "scenario=lost").await?;
+    let dashboard = format!("{}/dashboard", stage.demo.till);
+    looks_right(&stage, &format!("{dashboard}/login"), "dashboard-login").await?;
+    log_in(&stage, &dashboard).await?;
+
+    // A part goes back, the rest to the bank.
+    stage.browser.open(&format!("{dashboard}/orders/{order}")).await?;
+    stage.browser.fill("input[name=amount]", "2.50").await?;
+    stage.browser.fill("input[name=note]", "one lace missing").await?;
+    stage.browser.click("section button").await?;
+    stage.browser.wait_for_text(".done", "The money was given back.").await?;
+    stage.browser.open(&format!("{dashboard}/settlements")).await?;
+    stage.browser.click("main form button").await?;
+    stage.browser.element(".done").await?;
+
+    let pages: Vec<_> = LISTS.iter().map(|list| (*list).to_owned()).collect();
+    let more = [format!("/orders/{order}"), format!("/orders/{order}/receipt")];
+    let pages: Vec<_> = pages.into_iter().chain(more).collect();
+    for (look, scheme, width, tag) in
+        [("light", "light", None, "en"), ("dark", "dark", None, "de"), ("phone", "light", Some(320), "de")]
+    {
+        stage.media(&[("prefers-color-scheme", scheme)]).await?;
+        stage.width(width).await?;
+        language(&stage, tag).await?;
+        for page in &pages {
+            let name = format!("dashboard-{look}{}", page.replace(&order, "order").replace('/', "-"));
+            looks_right(&stage, &format!("{dashboard}{page}"), &name).await?;
+        }
     }
-    browser.quit().await
+    stage.browser.quit().await
+}
+
+#[tokio::test]
+async fn the_keyboard_is_enough_for_the_dashboard() -> Result<()> {
+    let stage = Stage::set(false).await?;
+    let order = rehearsed(&stage, "scenario=paid").await?;
+    let press = async |key: Key| stage.browser.driver().action_chain().send_keys(key).perform().await;
+    // As often as it takes, as long as it leads on.
+    let tab_to = async |wanted: &str| {
+        for _ in 0..40 {
+            press(Key::Tab).await?;
+            if stage.run(&format!("return document.activeElement.matches({wanted:?})")).await? == true {
+                let outline = "return getComputedStyle(document.activeElement).outlineStyle";
+                ensure!(stage.run(outline).await? != "none", "the focus on {wanted} is not seen");
+                return Ok(());
+            }
+        }
+        anyhow::bail!("the keyboard does not reach {wanted}")
+    };
+    stage.browser.open(&format!("{}/dashboard", stage.demo.till)).await?;
+    // The password has the focus.
+    stage.browser.driver().action_chain().send_keys(stage.demo.password.as_str()).perform().await?;
+    press(Key::Enter).await?;
+    stage.browser.element("nav").await?;
+    tab_to(".skip").await?;
+    press(Key::Enter).await?;
+    tab_to(&format!("a[href$='{order}']")).await?;
+    press(Key::Enter).await?;
+    stage.browser.element("input[name=amount]").await?;
+    tab_to("section button").await?;
+    press(Key::Enter).await?;
+    stage.browser.wait_for_text(".done", "The money was given back.").await?;
+    tab_to("header form button").await?;
+    press(Key::Enter).await?;
+    stage.browser.element("input[name=password]").await?;
+    stage.browser.quit().await
 }

@@ -104,6 +104,9 @@ fn addresses(options: &Options) {
     for (what, offset) in [("payment server", 0), ("till", 1), ("shop", 2)] {
         println!("{what:>16}  http://{}/", address(options.port_base + offset));
     }
+    println!(
+        "The till's dashboard is at /dashboard; its password stands above. Rehearse what goes wrong at the shop's /playground."
+    );
     if !options.headless && !has_display() {
         println!("No display was found, so Chromium runs without a window.");
     }
