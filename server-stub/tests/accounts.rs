@@ -7,9 +7,10 @@ use common::{Kind, World, money, value};
 use protocol::Protocol;
 use protocol::message::autoclose::AutocloseResponse;
 use protocol::message::binding::{BindAnswer, BindResponse, CHALLENGE_TYPE};
+use protocol::message::key::KeyResponse;
 use protocol::outcome::{Problem, ResponseCode};
 use protocol::template::Numbered;
-use protocol::value::{Bytes, Function, YesNo};
+use protocol::value::{AnyBytes, Bytes, Function, YesNo};
 use server_stub::server::Config;
 use server_stub::store::record::{Instrument, InstrumentStatus, Limit};
 use server_stub::store::{Change, ChangeSet};
@@ -306,7 +307,31 @@ async fn autoclose_needs_an_instrument_that_takes_money(world: &mut World) {
     assert_eq!(world.refused(&mut brian, &body).await, Some(Problem::FUNCTION_DISABLED));
 }
 
+async fn another_key_holds_from_its_answer_on(world: &mut World) {
+    let mut brian = world.customer("brianb", "usd 10.00").await;
+    let other = Actor::new(brian.protocol, "merchant", "brianb");
+    let mut body = brian.changing_key(world.now, &other);
+    if brian.protocol == Protocol::V1 {
+        assert_eq!(world.refused(&mut brian, &body).await, Some(Problem::FORM), "an extension of 2.0");
+        return;
+    }
+    let sent = world.seal(&mut brian, &body);
+    let reply = world.send(&sent.text).await;
+    let read: KeyResponse = sent.read_reply(reply.as_bytes()).expect("a reply");
+    assert_eq!((read.response_code, read.pubkey), (ResponseCode::Success, Some(body.pubkey.clone())));
+    let mut renewed = Actor { key: other.key, public: other.public, ..brian.clone() };
+    // Whoever did not hear the answer asks again, with the bytes that the old key has signed.
+    assert_eq!(world.send(&sent.text).await, reply);
+    assert_eq!(world.move_funds(&mut brian, "usd 1.00").await.problem, Some(Problem::BAD_SIGNATURE));
+    assert_eq!(world.refused(&mut brian, &body).await, Some(Problem::BAD_SIGNATURE));
+    assert_eq!(world.move_funds(&mut renewed, "usd 1.00").await.balance, Some(money("usd 11.00")));
+    (body.key, body.pubkey) = (renewed.key_name(), AnyBytes::of(vec![7; 32]).expect("bytes"));
+    assert_eq!(world.refused(&mut renewed, &body).await, Some(Problem::FORM), "no key of this suite");
+    assert_eq!(world.move_funds(&mut renewed, "usd 1.00").await.balance, Some(money("usd 12.00")));
+}
+
 everywhere! {
+    another_key_holds_from_its_answer_on
     an_account_that_waits_for_a_pre_note
     an_account_whose_loads_are_on_hold
     cards_of_the_sandbox

@@ -327,6 +327,27 @@ fn restoring() {
     });
 }
 
+#[test]
+fn changing_the_key() {
+    modern(async |protocol| {
+        at_every_step(
+            protocol,
+            async |life| bound(&life.sim, &life.store).await.1,
+            async |wallet, _| wallet.change_key().await.is_ok(),
+            async |life, wallet, instrument| {
+                if life.sim.effects("persona-key-change") == 0 {
+                    wallet.change_key().await.expect("another key");
+                }
+                assert_eq!(life.sim.effects("persona-key-change"), 1);
+                // The server knows one key: what is signed with another is no message to it.
+                wallet.load(load(instrument, "100.00")).await.expect("a load");
+                life.sim.assert_in_step(wallet).await;
+            },
+        )
+        .await;
+    });
+}
+
 fn unknown_session() -> WalletFault {
     WalletFault::refused(protocol::outcome::Problem::SESSION_UNKNOWN)
 }

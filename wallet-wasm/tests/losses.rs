@@ -421,6 +421,13 @@ fn the_rarer_messages_may_be_lost_as_often() {
                     assert_eq!(wallet.retry(&name).await.is_ok(), round == times, "{round} of {times}");
                 }
                 lose();
+                wallet.change_key().await.expect_err("no answer");
+                assert_eq!(home(&wallet).await.waiting.len(), 1);
+                for _ in 0..times {
+                    wallet.resume().await.expect("an open wallet");
+                }
+                assert_eq!(sim.effects("persona-key-change"), 1);
+                lose();
                 // A statement changes nothing: lost, it is asked for anew.
                 while !sim.earth.borrow().weather.is_empty() {
                     let _ = wallet.refresh().await;

@@ -81,6 +81,26 @@ async fn a_restore_without_an_answer_goes_on_by_itself() {
 }
 
 #[tokio::test]
+async fn new_keys_leave_old_files_worthless_and_wait_for_what_waits() {
+    let (sim, store) = (Sim::new(Protocol::V2), MemoryStore::new());
+    let (wallet, instrument) = bound(&sim, &store).await;
+    wallet.back_up(back_up()).await.expect("a file");
+    sim.weather(&[Weather::LosesRequest]);
+    wallet.load(load(&instrument, "100.00")).await.expect_err("no answer");
+    // Signed with the old key, the load would be refused.
+    assert_eq!(wallet.change_key().await, Err(WalletFault::StillWaiting));
+    wallet.resume().await.expect("an open wallet");
+    wallet.change_key().await.expect("another key");
+    let after = home(&wallet).await;
+    assert_eq!(after.backed_up_at, None, "the shopper is asked for a new file");
+    assert_eq!(after.activity[0].kind, ActivityKind::Keys);
+    let file = wallet.back_up(back_up()).await.expect("a file").text;
+    let other = open(&MemoryStore::new(), &sim.elsewhere());
+    let restored = other.restore(restore(&file)).await.expect("a restore");
+    assert_eq!(restored.balance, Some(usd(10_000)));
+}
+
+#[tokio::test]
 async fn a_file_opens_by_its_own_passphrase_alone_and_into_a_new_wallet_alone() {
     let (sim, store) = (Sim::new(Protocol::V2), MemoryStore::new());
     let (wallet, _) = bound(&sim, &store).await;

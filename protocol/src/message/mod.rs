@@ -6,6 +6,7 @@
 pub mod autoclose;
 pub mod binding;
 pub mod funds;
+pub mod key;
 pub mod offer;
 pub mod payment;
 pub mod refund;

@@ -30,6 +30,7 @@ pub mod epoch;
 mod exchange;
 pub mod fee;
 mod funds;
+mod key;
 pub mod language;
 mod modification;
 mod opening;
@@ -56,6 +57,7 @@ use protocol::keys::Published;
 use protocol::message::autoclose::AutoclosePersona;
 use protocol::message::binding::{BindAnswer, BindInstrument};
 use protocol::message::funds::LoadUnload;
+use protocol::message::key::KeyChange;
 use protocol::message::payment::COLLECTION_TYPE;
 use protocol::message::refund::RefundPayment;
 use protocol::message::registration::Registration;
@@ -268,6 +270,9 @@ impl Server {
             }
             Some(StatementRequest::TYPE) if opened.protocol() == Protocol::V2 => {
                 self.exchange::<StatementRequest>(incoming, &opened, rng).await
+            }
+            Some(KeyChange::TYPE) if opened.protocol() == Protocol::V2 => {
+                self.exchange::<KeyChange>(incoming, &opened, rng).await
             }
             Some(AutoclosePersona::TYPE) => self.autoclose(incoming, &opened, rng).await,
             Some(MessageReport::TYPE) => self.report(incoming, &opened).await,

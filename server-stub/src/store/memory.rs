@@ -382,9 +382,10 @@ impl Tables {
 
     fn update(&mut self, new: Persona) -> Result<(), Conflict> {
         let persona = self.personas.change(&new.id).ok_or(Conflict::PersonaChanged(new.id))?;
-        let Persona { email, language, autoclose, agreements, status, .. } = new;
+        let Persona { email, language, autoclose, agreements, status, public_key, key_name, .. } = new;
         (persona.email, persona.language, persona.autoclose) = (email, language, autoclose);
         (persona.agreements, persona.status) = (agreements, status);
+        (persona.public_key, persona.key_name) = (public_key, key_name);
         Ok(())
     }
 

@@ -6,6 +6,7 @@ use protocol::keys::{PersonaKey, PublicKey, key_name};
 use protocol::message::autoclose::AutoclosePersona;
 use protocol::message::binding::{BindInstrument, BindResponse};
 use protocol::message::funds::{LoadUnload, LoadUnloadResponse};
+use protocol::message::key::KeyChange;
 use protocol::message::payment::Payment;
 use protocol::message::refund::RefundPayment;
 use protocol::message::registration::{Registration, RegistrationResponse};
@@ -173,6 +174,12 @@ impl Actor {
     pub fn asking(&self, now: Date, after: Option<&str>) -> StatementRequest {
         let (swversion, after) = (value("1.0ref"), after.map(value));
         StatementRequest { server_date: now, swversion, after, key: self.key_name(), signature: None }
+    }
+
+    /// KC1, for the key of another.
+    pub fn changing_key(&self, now: Date, other: &Self) -> KeyChange {
+        let (swversion, pubkey) = (value("1.0web"), AnyBytes::of(other.public.spki().to_vec()).expect("bytes"));
+        KeyChange { server_date: now, swversion, pubkey, key: self.key_name(), signature: None }
     }
 
     pub fn autoclosing(now: Date, passphrase: &str) -> AutoclosePersona {

@@ -1,10 +1,10 @@
 //! The scenes: each state of each screen once.
 
 use wallet_messages::{
-    ActivityState, ApprovalView, Approve, Autoclose, AutocloseWaiting, Autoclosed, BindInstrument, Bound,
+    ActivityKind, ActivityState, ApprovalView, Approve, Autoclose, AutocloseWaiting, Autoclosed, BindInstrument, Bound,
     ChangePassphrase, ExchangeView, HistoryView, Load, LookUpServer, MoneyMoved, OpeningRule, Paid, Phase,
     ReadApproval, ReadHistory, ReadMessages, ReadReceipt, ReadSettings, ReadState, ReadTotals, ReceiptView, Register,
-    Registered, Unlock, WalletState,
+    Registered, Unlock, WaitingView, WalletState,
 };
 
 use super::{Scene, worlds};
@@ -23,6 +23,19 @@ fn wallet(name: &'static str, page: &'static str, shows: &'static str, state: &W
 
 fn open(name: &'static str, page: &'static str, shows: &'static str) -> Scene {
     wallet(name, page, shows, &worlds::wallet(Phase::Open, Some(worlds::full())))
+}
+
+/// A new wallet whose registration was not answered.
+fn registering_since() -> WalletState {
+    let waiting = WaitingView {
+        id: "2277052".into(),
+        kind: ActivityKind::Register,
+        since: worlds::now(),
+        amount: None,
+        with: Some("brianb".into()),
+        heard: None,
+    };
+    WalletState { registration: Some(waiting), ..worlds::wallet(Phase::New, None) }
 }
 
 /// Before there is a persona, and while the vault is locked.
@@ -46,6 +59,7 @@ fn beginning() -> Vec<Scene> {
         ),
         wallet("welcome", "home.html", "welcome", &new),
         onboarding("server", "onboarding-server"),
+        wallet("server-waiting", "onboarding.html", "register-waiting", &registering_since()),
         onboarding("server-unreachable", "fault")
             .failing::<LookUpServer>("server-unreachable", MoneyMoved::No, None)
             .click("server-submit"),

@@ -38,6 +38,7 @@ pub fn wallet(phase: Phase, home: Option<Home>) -> WalletState {
         notices: Vec::new(),
         locks_at: Some(now() + 15 * MINUTE),
         autoclose: None,
+        registration: None,
     }
 }
 

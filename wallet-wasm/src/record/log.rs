@@ -49,6 +49,9 @@ pub struct RegistrationLog {
     pub response_id: Option<PersonaId>,
     /// 261J.
     pub email: String,
+    /// 261A: it was a modification, of the persona's key.
+    #[serde(default)]
+    pub update: bool,
 }
 by_transaction!(RegistrationLog, "261-registration");
 

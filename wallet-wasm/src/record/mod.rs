@@ -9,6 +9,7 @@
 //! | `251-...` to `256-...` | [`pending`] | 5G to 5L |
 //! | `261-...` to `267-...` | [`log`] | 5N to 5T |
 //! | `257-...`, `268-...` | [`recovery`] | ours: an autoclose that waits, and entries of statements |
+//! | `258-...` | [`pending::PendingKey`] | ours: a change of the persona's key that waits |
 //! | `280-container` | [`Container`] | 5U |
 //! | `220g-settings` | [`settings::Settings`] | 5C |
 //! | `refusals`, `notice` | [`settings`] | ours: sites that were refused of late, and what happened without the shopper |
@@ -49,6 +50,7 @@ pub const TABLES: &[&str] = &[
     <pending::PendingFunds as Stored>::TABLE,
     <pending::PendingOpening as Stored>::TABLE,
     <pending::PendingClosing as Stored>::TABLE,
+    <pending::PendingKey as Stored>::TABLE,
     <log::RegistrationLog as Stored>::TABLE,
     <log::BindingLog as Stored>::TABLE,
     <log::PaymentLog as Stored>::TABLE,

@@ -1,4 +1,4 @@
-//! Records 251 to 256 (figs 5G to 5L): what was sent and waits for its answer.
+//! Records 251 to 256 (figs 5G to 5L), and 258 of our own: what was sent and waits for its answer.
 //!
 //! A pending record is written before its message leaves, holds the message as it was sent (Original-Transaction-String),
 //! and goes when an authentic answer is stored.
@@ -211,3 +211,17 @@ pub struct PendingClosing {
     pub session: String,
 }
 by_transaction!(PendingClosing, "256-pending-closing");
+
+/// Record 258: pending change of the persona's key (ours; the seed has it in 251 as "modification").
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PendingKey {
+    /// As 251A to D, J.
+    pub common: Common,
+    /// Whose key.
+    pub persona: PersonaId,
+    /// Sealed as the persona's (220H) that it becomes.
+    pub private_key: Sealed,
+    /// 220C.
+    pub public_key: String,
+}
+by_transaction!(PendingKey, "258-pending-key");

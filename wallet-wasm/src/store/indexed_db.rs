@@ -18,7 +18,7 @@ use crate::record::TABLES;
 const META: &str = "meta";
 const COMMITS: &str = "commits";
 /// Raised with each change of the tables; [`lay_out`] brings any older layout up to it.
-const LAYOUT: u32 = 2;
+const LAYOUT: u32 = 3;
 
 /// A database of the browser.
 #[derive(Debug)]

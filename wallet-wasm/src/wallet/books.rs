@@ -6,7 +6,7 @@ use protocol::store::{ChangeSet, Store, StoreFault};
 
 use crate::fault::WalletFault;
 use crate::record::pending::{
-    PendingBinding, PendingClosing, PendingFunds, PendingOpening, PendingPayment, PendingRegistration,
+    PendingBinding, PendingClosing, PendingFunds, PendingKey, PendingOpening, PendingPayment, PendingRegistration,
 };
 use crate::record::recovery::PendingAutoclose;
 use crate::record::settings::{Notice, Refusals, Settings};
@@ -38,6 +38,8 @@ pub struct Books {
     pub openings: Vec<Held<PendingOpening>>,
     /// 256.
     pub closings: Vec<Held<PendingClosing>>,
+    /// 258.
+    pub keys: Vec<Held<PendingKey>>,
     /// 280.
     pub containers: Vec<Held<Container>>,
     /// Offers that wait for the shopper.
@@ -93,6 +95,7 @@ impl Books {
             funds: all(store).await?,
             openings: all(store).await?,
             closings: all(store).await?,
+            keys: all(store).await?,
             containers: all(store).await?,
             approvals: all(store).await?,
             settings: all(store).await?.pop(),
@@ -147,8 +150,9 @@ impl Books {
 
     /// Whether anything waits for an answer of server or merchant.
     pub fn waits(&self) -> bool {
-        let Self { registrations, bindings, payments, funds, openings, closings, .. } = self;
-        let conversations = [registrations.len(), funds.len(), openings.len(), closings.len(), payments.len()];
+        let Self { registrations, bindings, payments, funds, openings, closings, keys, .. } = self;
+        let conversations =
+            [registrations.len(), funds.len(), openings.len(), closings.len(), payments.len(), keys.len()];
         conversations.iter().any(|count| *count > 0) || bindings.iter().any(|held| held.record.challenge.is_none())
     }
 

@@ -15,7 +15,7 @@ use super::{TRIES, Wallet, opening};
 use crate::fault::WalletFault;
 use crate::record::log::PaymentLog;
 use crate::record::pending::{
-    PendingBinding, PendingClosing, PendingFunds, PendingOpening, PendingPayment, PendingRegistration,
+    PendingBinding, PendingClosing, PendingFunds, PendingKey, PendingOpening, PendingPayment, PendingRegistration,
 };
 use crate::record::{Held, Stored as _};
 use crate::world::World;
@@ -162,6 +162,8 @@ impl<S: Store, W: World> Wallet<S, W> {
         let books = self.books().await?;
         self.open_vault()?;
         self.resend::<PendingRegistration>(&books.registrations).await;
+        // Before all that is signed with the persona's key.
+        self.resend::<PendingKey>(&books.keys).await;
         self.resend::<PendingBinding>(&books.bindings).await;
         self.resend::<PendingFunds>(&books.funds).await;
         self.resend::<PendingOpening>(&books.openings).await;
@@ -190,6 +192,8 @@ impl<S: Store, W: World> Wallet<S, W> {
             self.deliver::<PendingFunds>(id).await.map(drop)
         } else if find(&books.openings, id).is_some() {
             self.deliver::<PendingOpening>(id).await.map(drop)
+        } else if find(&books.keys, id).is_some() {
+            self.deliver::<PendingKey>(id).await.map(drop)
         } else if find(&books.closings, id).is_some() {
             self.deliver::<PendingClosing>(id).await.map(drop)
         } else {
@@ -228,14 +232,14 @@ impl<S: Store, W: World> Wallet<S, W> {
     }
 
     /// Marks something as being sent, until the flight is dropped; nothing if it is under way already.
-    fn take_off(&self, name: String) -> Option<Flight<'_>> {
+    pub(super) fn take_off(&self, name: String) -> Option<Flight<'_>> {
         let fresh = self.flying.borrow_mut().insert(name.clone());
         fresh.then(|| Flight { flying: &self.flying, name })
     }
 }
 
 /// Something that is being sent.
-struct Flight<'a> {
+pub(super) struct Flight<'a> {
     flying: &'a std::cell::RefCell<std::collections::BTreeSet<String>>,
     name: String,
 }

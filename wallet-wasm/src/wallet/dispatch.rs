@@ -4,10 +4,10 @@ use protocol::store::Store;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use wallet_messages::{
-    Action, AllowSilent, Answer, AnswerChallenge, Approve, Ask, Autoclose, BackUp, BindInstrument, ChangePassphrase,
-    CloseSession, DismissNotice, Export, Fault, Load, Lock, LookUpServer, OpenSession, ReadApproval, ReadHistory,
-    ReadMessages, ReadReceipt, ReadSettings, ReadState, ReadTotals, Refresh, Refuse, Register, Resend, Restore, Retry,
-    RevokeSilent, SetLock, SetOpening, Touch, Unload, Unlock,
+    Action, AllowSilent, Answer, AnswerChallenge, Approve, Ask, Autoclose, BackUp, BindInstrument, ChangeKey,
+    ChangePassphrase, CloseSession, DismissNotice, Export, Fault, Load, Lock, LookUpServer, OpenSession, ReadApproval,
+    ReadHistory, ReadMessages, ReadReceipt, ReadSettings, ReadState, ReadTotals, Refresh, Refuse, Register, Resend,
+    Restore, Retry, RevokeSilent, SetLock, SetOpening, Touch, Unload, Unlock,
 };
 
 use super::Wallet;
@@ -89,6 +89,7 @@ pub async fn ui<S: Store, W: World>(wallet: &Wallet<S, W>, message: &str) -> Str
         Restore as asked => wallet.restore(asked);
         Refresh as _asked => wallet.refresh();
         Autoclose as asked => wallet.autoclose(asked);
+        ChangeKey as _asked => wallet.change_key();
     } }
 }
 

@@ -22,6 +22,7 @@ mod deliver;
 pub mod dispatch;
 pub mod funds;
 mod history;
+mod keys;
 mod locking;
 pub mod logs;
 pub mod opening;
@@ -105,7 +106,8 @@ impl<S: Store, W: World> Wallet<S, W> {
         let closing = books.autoclose.as_ref().filter(|_| phase == Phase::New);
         let autoclose = closing.map(|held| autoclose::waiting(&held.record));
         let notices = if phase == Phase::Open { self.notices().await? } else { Vec::new() };
-        Ok(WalletState { phase, home, persona, approvals, notices, locks_at: self.locks_at(), autoclose })
+        let registration = view::registration(&books).filter(|_| phase == Phase::New);
+        Ok(WalletState { phase, home, persona, approvals, notices, locks_at: self.locks_at(), autoclose, registration })
     }
 
     /// Registration 401.

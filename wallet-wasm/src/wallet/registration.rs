@@ -185,6 +185,7 @@ impl Conversation for PendingRegistration {
             requested_id: self.requested_id.clone(),
             response_id: reply.response_id.clone(),
             email: self.email.clone(),
+            update: false,
         });
     }
 }

@@ -109,6 +109,13 @@ fn operations(books: &Books) -> Vec<WaitingView> {
     all
 }
 
+/// A registration that waits for its answer.
+pub fn registration(books: &Books) -> Option<WaitingView> {
+    let asked = &books.registrations.first()?.record;
+    let entry = pending_entry(ActivityKind::Register, &asked.common, None, Some(asked.requested_id.clone()));
+    Some(operation(entry))
+}
+
 fn operation(entry: ActivityView) -> WaitingView {
     let ActivityView { id, kind, at: since, amount, with, problem: heard, .. } = entry;
     WaitingView { id, kind, since, amount, with, heard }
@@ -155,10 +162,11 @@ fn pending_entry(kind: ActivityKind, common: &Common, amount: Option<Money>, wit
 }
 
 fn waiting(books: &Books) -> Vec<ActivityView> {
-    use ActivityKind::{Bind, Close, Open, Register};
+    use ActivityKind::{Bind, Close, Keys, Open, Register};
     let mut all: Vec<ActivityView> = Vec::new();
     let registrations = books.registrations.iter().map(|held| &held.record.common);
     all.extend(registrations.map(|common| pending_entry(Register, common, None, None)));
+    all.extend(books.keys.iter().map(|held| pending_entry(Keys, &held.record.common, None, None)));
     all.extend(books.bindings.iter().map(|held| pending_entry(Bind, &held.record.common, None, None)));
     all.extend(books.funds.iter().map(|held| {
         let amount = held.record.amount;
@@ -204,10 +212,13 @@ fn state_of(answer: &Answer) -> ActivityState {
 }
 
 fn done(logs: &Logs) -> Vec<ActivityView> {
-    use ActivityKind::{Bind, Close, Open, Pay, Register};
+    use ActivityKind::{Bind, Close, Keys, Open, Pay, Register};
     let Logs { registrations, bindings, payments, funds, openings, closings, told } = logs;
     let mut all: Vec<ActivityView> = Vec::new();
-    all.extend(registrations.iter().map(|held| entry(Register, &held.record.answer, None, None)));
+    all.extend(registrations.iter().map(|held| {
+        let kind = if held.record.update { Keys } else { Register };
+        entry(kind, &held.record.answer, None, None)
+    }));
     all.extend(bindings.iter().map(|held| {
         let log = &held.record;
         entry(Bind, &log.answer, None, Some(log.last_digits.clone()))

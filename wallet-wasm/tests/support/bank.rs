@@ -11,6 +11,7 @@ use protocol::keys::{PersonaKey, PublicKey, ServerKey};
 use protocol::message::autoclose::{AutoclosePersona, AutocloseResponse};
 use protocol::message::binding::{BindAnswer, BindInstrument, BindResponse, CHALLENGE_TYPE, ChallengeId};
 use protocol::message::funds::{LoadUnload, LoadUnloadResponse};
+use protocol::message::key::{KeyChange, KeyResponse};
 use protocol::message::payment::{
     BATCH_RECEIPT_TYPE, BatchReceipt, PAYMENT_RECEIPT_TYPE, PayerReceipt, PaymentReceipt,
 };
@@ -173,6 +174,7 @@ impl Bank {
             "close-session" => self.close(&opened),
             "autoclose-persona" => self.autoclose(&opened),
             "statement-request" => self.statement(&opened),
+            "persona-key-change" => self.change_key(&opened),
             "message-report" => {
                 self.reports += 1;
                 return String::new();
@@ -412,6 +414,24 @@ impl Bank {
             problem,
             message: None,
             amount,
+        };
+        self.reply(opened, &response)
+    }
+
+    fn change_key(&mut self, opened: &OpenedRequest) -> String {
+        let (body, problem): (KeyChange, _) = self.body(opened);
+        if problem.is_none() {
+            let id = opened.head.id.clone().expect("a persona");
+            self.personas.insert(id, PublicKey::of_spki(body.pubkey.as_slice().to_vec()));
+        }
+        let response = KeyResponse {
+            server_date: self.now,
+            response_code: code(problem.as_ref()),
+            pubkey: Some(body.pubkey).filter(|_| problem.is_none()),
+            problem,
+            swseverity: None,
+            swmessage: None,
+            message: None,
         };
         self.reply(opened, &response)
     }

@@ -250,8 +250,8 @@ actions! {
         passphrase: String,
     } -> FileView;
 
-    /// Takes over a backup file into a new wallet, then asks the server for the truth, makes new keys, and returns the cash
-    /// of sessions that were open on the lost device to the container.
+    /// Takes over a backup file into a new wallet, then asks the server for the truth, and returns the cash of sessions that
+    /// were open on the lost device to the container.
     "restore" Restore {
         /// What is in the file.
         file: String,
@@ -260,6 +260,10 @@ actions! {
         /// Seals the keys on this device.
         passphrase: String,
     } -> Restored;
+
+    /// Makes another key for the persona and lets the server know it (KC1/KC2): whoever has the old one, on a lost device or
+    /// in a backup file, has nothing. Every backup file made so far is worthless then.
+    "change-key" ChangeKey {} -> Done;
 
     /// Asks the server what the persona owns and what happened to it, refunds among it (ST1/ST2).
     "refresh" Refresh {} -> Done;

@@ -33,6 +33,8 @@ pub struct WalletState {
     pub locks_at: Option<i64>,
     /// In a new wallet: an autoclose that waits for its answer.
     pub autoclose: Option<AutocloseWaiting>,
+    /// In a new wallet: a registration that waits for its answer; `with` is the name that was asked for.
+    pub registration: Option<WaitingView>,
 }
 
 /// How far the wallet is.
@@ -274,6 +276,8 @@ pub struct ActivityView {
 pub enum ActivityKind {
     /// R1.
     Register,
+    /// KC1.
+    Keys,
     /// BI1 or BI3.
     Bind,
     /// LU1, positive.

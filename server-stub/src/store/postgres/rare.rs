@@ -85,8 +85,8 @@ fn register(persona: &Persona) -> Result<Command<'_>, StoreError> {
 }
 
 fn update(persona: &Persona) -> Command<'_> {
-    let sql = "UPDATE persona_120 SET email = $2, language = $3, autoclose = $4, agreements = $5, status = $6
-               WHERE id = $1 RETURNING id";
+    let sql = "UPDATE persona_120 SET email = $2, language = $3, autoclose = $4, agreements = $5, status = $6,
+               public_key = $7, key_name = $8 WHERE id = $1 RETURNING id";
     let params = vec![
         param(persona.id.as_str()),
         param(persona.email.as_str()),
@@ -94,6 +94,8 @@ fn update(persona: &Persona) -> Command<'_> {
         param(persona.autoclose.as_deref()),
         param(row::join(&persona.agreements)),
         param(row::persona_status(persona.status)),
+        param(persona.public_key.spki()),
+        param(persona.key_name.as_str()),
     ];
     Command::on(Key::Persona(persona.id.clone()), sql, params)
 }

@@ -131,8 +131,8 @@ fn register(db: &Connection, persona: &Persona) -> Result<(), CommitError> {
 }
 
 fn update(db: &Connection, persona: &Persona) -> Result<(), CommitError> {
-    let sql = "UPDATE persona_120 SET email = ?2, language = ?3, autoclose = ?4, agreements = ?5, status = ?6
-               WHERE id = ?1";
+    let sql = "UPDATE persona_120 SET email = ?2, language = ?3, autoclose = ?4, agreements = ?5, status = ?6,
+               public_key = ?7, key_name = ?8 WHERE id = ?1";
     let values = params![
         persona.id.as_str(),
         persona.email,
@@ -140,6 +140,8 @@ fn update(db: &Connection, persona: &Persona) -> Result<(), CommitError> {
         persona.autoclose,
         row::join(&persona.agreements),
         row::persona_status(persona.status),
+        persona.public_key.spki(),
+        persona.key_name,
     ];
     match run(db, sql, values)? {
         0 => Err(Conflict::PersonaChanged(persona.id.clone()).into()),

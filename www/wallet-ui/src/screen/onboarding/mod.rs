@@ -61,7 +61,7 @@ pub fn Onboarding() -> impl IntoView {
                 }
                 (false, ..) => Loading().into_any(),
                 (_, true, _) => already().into_any(),
-                (.., Step::Server) => server::ask(step).into_any(),
+                (.., Step::Server) => server::ask(step, registering(wallet)).into_any(),
                 (.., Step::Persona(facts)) => persona::ask(step, facts).into_any(),
                 (.., Step::Done(persona)) => done(persona).into_any(),
                 (.., Step::Restore) => restore::ask(step).into_any(),
@@ -104,6 +104,11 @@ fn follow() -> RwSignal<Step> {
 /// An autoclose that was not answered yet.
 fn waiting(wallet: Wallet) -> Option<wallet_messages::AutocloseWaiting> {
     wallet.value.with_untracked(|state| state.as_ref().and_then(|state| state.autoclose.clone()))
+}
+
+/// A registration that was not answered yet.
+fn registering(wallet: Wallet) -> Option<wallet_messages::WaitingView> {
+    wallet.value.with_untracked(|state| state.as_ref().and_then(|state| state.registration.clone()))
 }
 
 fn already() -> impl IntoView {

@@ -60,6 +60,7 @@ fn refused(problem: Option<&str>) -> String {
 pub fn kind(kind: ActivityKind) -> String {
     match kind {
         ActivityKind::Register => t("activity_register"),
+        ActivityKind::Keys => t("activity_keys"),
         ActivityKind::Bind => t("activity_bind"),
         ActivityKind::Load => t("activity_load"),
         ActivityKind::Unload => t("activity_unload"),
