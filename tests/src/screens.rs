@@ -1,6 +1,7 @@
 //! Page objects: what a person does on the wallet's screens and in the shop, in their words.
 
 use anyhow::{Context as _, Result};
+use serde_json::{Value, json};
 use thirtyfour::WindowHandle;
 
 use crate::browser::Browser;
@@ -12,6 +13,18 @@ pub fn id(name: &str) -> String {
 
 /// The passphrase of the test's wallets.
 pub const PASSPHRASE: &str = "enterprise horse battery";
+
+/// The input of `register`.
+pub fn registration(server: &str, name: &str) -> Value {
+    json!({ "server": server, "requested-id": name, "email": "brianb@reality.example", "language": "en-us",
+        "currency": "usd", "agreements": [75], "passphrase": PASSPHRASE, "autoclose-passphrase": "badnews" })
+}
+
+/// The input of `bind-instrument`, for an account at the sandbox's bank, to which an autoclose sends the cash.
+pub fn account(number: &str) -> Value {
+    json!({ "kind": "dda", "number": number, "expires": null, "name": "Brian Brian", "address": "100 Elm Street",
+        "city": "Nice Place", "state": "VA", "postal-code": "00000", "country": "us", "autoclose": "badnews" })
+}
 
 /// The wallet's pages in a browser.
 pub struct WalletScreens<'a>(pub &'a Browser);
@@ -75,6 +88,22 @@ impl WalletScreens<'_> {
         self.balance_is("$100.00").await?;
         self.open_session("70.00").await?;
         self.balance_is("$30.00").await
+    }
+
+    /// The same wallet, made without a look at the screens: the worker is asked what they would ask.
+    ///
+    /// # Errors
+    /// The worker refuses something.
+    pub async fn made(&self, server: &str) -> Result<()> {
+        let Self(browser) = self;
+        browser.open_extension("onboarding.html").await?;
+        browser.ask_worker("register", registration(server, "BrianB")).await?;
+        browser.ask_worker("bind-instrument", account("059013218175654")).await?;
+        let state = browser.ask_worker("state", json!({})).await?;
+        let instrument = &state["home"]["instruments"][0]["id"];
+        browser.ask_worker("load", json!({ "instrument": instrument, "amount": "100.00" })).await?;
+        let session = json!({ "amount": "70.00", "minutes": 60, "uses": 15, "note": "" });
+        browser.ask_worker("open-session", session).await.map(drop)
     }
 
     /// Adds the sandbox's account.

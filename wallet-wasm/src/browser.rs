@@ -9,7 +9,7 @@ use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{
     AbortSignal, ReadableStreamDefaultReader, Request, RequestCache, RequestCredentials, RequestInit, RequestRedirect,
-    Response, WorkerGlobalScope,
+    Response,
 };
 
 use crate::record::Page;
@@ -35,6 +35,13 @@ extern "C" {
 
     #[wasm_bindgen(method, catch)]
     fn outcome(this: &Host, page: &str, outcome: &str) -> Result<(), JsValue>;
+}
+
+#[wasm_bindgen]
+extern "C" {
+    /// A service worker's in Chromium, an event page's in Firefox: whatever scope this is.
+    #[wasm_bindgen(catch, js_name = fetch)]
+    fn fetch_request(request: &Request) -> Result<js_sys::Promise, JsValue>;
 }
 
 /// The browser.
@@ -113,8 +120,7 @@ async fn fetch(url: &str, init: &RequestInit) -> Result<Response, JsValue> {
     if init.get_method().as_deref() == Some("POST") {
         request.headers().set("content-type", MEDIA_TYPE)?;
     }
-    let scope: WorkerGlobalScope = js_sys::global().dyn_into()?;
-    JsFuture::from(scope.fetch_with_request(&request)).await?.dyn_into()
+    JsFuture::from(fetch_request(&request)?).await?.dyn_into()
 }
 
 /// The body, or nothing if it is longer than a message may be.

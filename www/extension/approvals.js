@@ -13,11 +13,21 @@ async function shown() {
   return /** @type {Shown | undefined} */ (stored[KEY]);
 }
 
+/** What is being shown. Two at once would each find no window, and open one. @type {Promise<void>} */
+let turn = Promise.resolve();
+
 /**
  * Shows the oldest request, or brings the window to the front that shows one.
- * @param {string[]} waiting oldest first
+ * @param {() => Promise<string[]>} ask which requests wait, oldest first
  */
-export async function show(waiting) {
+export function show(ask) {
+  const shown = turn.then(async () => present(await ask()));
+  turn = shown.catch(() => undefined);
+  return shown;
+}
+
+/** @param {string[]} waiting */
+async function present(waiting) {
   const open = await shown();
   if (open && waiting.includes(open.request) && (await focus(open.window))) return;
   const [request] = waiting;

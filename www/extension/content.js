@@ -4,6 +4,8 @@
   'use strict';
   const MAX_REQUEST = 64 * 1024;
   const MAX_ID = 64;
+  /** One request waits, and one more may bring its window to the front. Of others the worker does not hear. */
+  const MAX_OPEN = 2;
   const wallet = {
     uuid: crypto.randomUUID(),
     name: 'Pay Cash',
@@ -26,7 +28,9 @@
 
   /** @param {string} id @param {string} request */
   const pay = async (id, request) => {
+    const crowded = open.size >= MAX_OPEN;
     open.add(id);
+    if (crowded) return finish(id, { outcome: 'failed', code: 'too-many-requests' });
     /** @type {any} */
     const answer = await tell({ type: 'pay', id, request }).catch(() => null);
     if (answer?.accepted) post('accepted', id);
@@ -45,8 +49,8 @@
     } else if (message.type === 'pay' && message.wallet === wallet.uuid && !open.has(id)) {
       const { request } = message;
       const fits = typeof request === 'string' && request.length <= MAX_REQUEST;
-      // Only a person's click opens a window.
-      if (fits && navigator.userActivation.isActive) void pay(id, request);
+      // Only a person's click opens a window, and only while the person looks at the page.
+      if (fits && navigator.userActivation.isActive && !document.hidden) void pay(id, request);
     }
   });
 

@@ -171,7 +171,7 @@ async function answerPage(message, page) {
     return taken;
   }
   // A page that asks while its request waits gets its window back in front.
-  await approvals.show(await waiting(opened)).catch((reason) => refuse(opened, taken.accepted, reason));
+  await approvals.show(() => waiting(opened)).catch((reason) => refuse(opened, taken.accepted, reason));
   return taken;
 }
 
@@ -228,7 +228,7 @@ async function windowClosed(window) {
   if (request === undefined) return;
   const opened = await wallet();
   await refuse(opened, request, undefined);
-  await approvals.show(await waiting(opened));
+  await approvals.show(() => waiting(opened));
 }
 
 /** Whatever fails here is made good by the next worker. @param {unknown} reason */

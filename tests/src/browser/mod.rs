@@ -7,6 +7,7 @@
 mod accessibility;
 mod built;
 mod driver;
+mod gate;
 mod verbs;
 
 use std::{
@@ -19,7 +20,8 @@ use serde_json::json;
 use thirtyfour::{ChromeCapabilities, ChromiumLikeCapabilities as _, DesiredCapabilities, WebDriver};
 
 pub use accessibility::Violation;
-pub use built::{ExtensionId, screenshots, server_stub, shop, target};
+pub use built::{ExtensionId, extension, screenshots, server_stub, shop, target};
+pub use gate::{Gated, Step, copy};
 pub use verbs::eventually;
 
 use driver::ChromeDriver;
@@ -48,6 +50,7 @@ pub struct Browser {
     driver: WebDriver,
     extension: ExtensionId,
     console: PathBuf,
+    profile: PathBuf,
 }
 
 impl Browser {
@@ -67,7 +70,7 @@ impl Browser {
     ///
     /// If the extension is not built, or Chromium or its driver do not start.
     pub async fn start_in(language: &str, profile: &Path) -> Result<Self> {
-        Self::launch(language, profile, true).await
+        Self::launch(language, profile, &[&built::extension()?]).await
     }
 
     /// Starts Chromium in English without any extension, as of a shopper who has no wallet.
@@ -76,18 +79,26 @@ impl Browser {
     ///
     /// If Chromium or its driver do not start.
     pub async fn start_without_wallet(profile: &Path) -> Result<Self> {
-        Self::launch("en", profile, false).await
+        Self::launch("en", profile, &[]).await
     }
 
-    async fn launch(language: &str, profile: &Path, wallet: bool) -> Result<Self> {
-        let folder = built::extension()?;
-        let extension = ExtensionId::of(&folder)?;
+    /// Starts Chromium with these extensions instead of the built one alone.
+    ///
+    /// # Errors
+    ///
+    /// If the extension is not built, or Chromium or its driver do not start.
+    pub async fn start_with(language: &str, profile: &Path, extensions: &[&Path]) -> Result<Self> {
+        Self::launch(language, profile, extensions).await
+    }
+
+    async fn launch(language: &str, profile: &Path, extensions: &[&Path]) -> Result<Self> {
+        let extension = ExtensionId::of(&built::extension()?)?;
         fs::create_dir_all(profile)?;
         let console = profile.join("console.log");
         let process = ChromeDriver::start(language)?;
-        let capabilities = capabilities(profile, wallet.then_some(&*folder), &console)?;
+        let capabilities = capabilities(profile, extensions, &console)?;
         let driver = WebDriver::new(process.url(), capabilities).await.context("Chromium does not start")?;
-        Ok(Self { _process: process, driver, extension, console })
+        Ok(Self { _process: process, driver, extension, console, profile: profile.to_owned() })
     }
 
     /// The `WebDriver` session, for what the verbs here do not cover.
@@ -128,6 +139,21 @@ impl Browser {
         .await
     }
 
+    /// Kills the browser's process, as a power cut would: nothing is said to anybody.
+    ///
+    /// # Errors
+    ///
+    /// If it is not found.
+    pub fn kill(self) -> Result<()> {
+        let process = driver::process_of(&self.profile)?;
+        let killed = std::process::Command::new("kill").args(["-9", &process.to_string()]).status()?;
+        anyhow::ensure!(killed.success(), "kill: {killed}");
+        while Path::new(&format!("/proc/{process}/exe")).exists() {
+            std::thread::yield_now();
+        }
+        Ok(())
+    }
+
     /// Ends the browser in good order, so that its profile can be used again.
     ///
     /// # Errors
@@ -146,7 +172,7 @@ impl Drop for Browser {
     }
 }
 
-fn capabilities(profile: &Path, extension: Option<&Path>, console: &Path) -> Result<ChromeCapabilities> {
+fn capabilities(profile: &Path, extensions: &[&Path], console: &Path) -> Result<ChromeCapabilities> {
     let mut capabilities = DesiredCapabilities::chrome();
     for argument in QUIET.iter().chain(&[WINDOW, "--enable-logging"]) {
         capabilities.add_arg(argument)?;
@@ -158,9 +184,10 @@ fn capabilities(profile: &Path, extension: Option<&Path>, console: &Path) -> Res
     capabilities.add_arg("--no-sandbox")?;
     capabilities.add_arg(&format!("--log-file={}", console.display()))?;
     capabilities.add_arg(&format!("--user-data-dir={}", profile.display()))?;
-    if let Some(extension) = extension {
-        capabilities.add_arg(&format!("--disable-extensions-except={}", extension.display()))?;
-        capabilities.add_arg(&format!("--load-extension={}", extension.display()))?;
+    if !extensions.is_empty() {
+        let folders = extensions.iter().map(|folder| folder.display().to_string()).collect::<Vec<_>>().join(",");
+        capabilities.add_arg(&format!("--disable-extensions-except={folders}"))?;
+        capabilities.add_arg(&format!("--load-extension={folders}"))?;
     }
     // Otherwise the extension's own windows, such as that for approvals, are no windows to the driver.
     capabilities.add_experimental_option("enableExtensionTargets", true)?;

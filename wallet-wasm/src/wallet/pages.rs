@@ -47,6 +47,9 @@ impl<S: Store, W: World> Wallet<S, W> {
     /// # Errors
     /// The page is told why, and no window opens.
     pub async fn accept(&self, page: Page, text: &str) -> Result<String, WalletFault> {
+        // Two that come at once would each find that nothing waits yet.
+        let turn = self.take_off(format!("{}/{}", Approval::TABLE, page.origin));
+        let _turn = turn.ok_or(WalletFault::TooManyRequests)?;
         for _ in 0..TRIES {
             let books = self.books().await?;
             let (approval, changes) = {
