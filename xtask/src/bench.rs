@@ -10,6 +10,7 @@ use crate::{
     build,
     house::House,
     run::{run, say},
+    tools,
 };
 
 /// What of `cargo xtask bench` to run.
@@ -42,6 +43,9 @@ const SIZES: [Size; 5] = [
     Size { what: "widget wasm", file: "widget/merchant_widget_bg.wasm", goal_kilobytes: None, gzip: true },
 ];
 
+/// The bench that drives a browser with what `build` makes, against the program of the server.
+const IN_A_BROWSER: &str = "wallet";
+
 /// Measures and prints.
 ///
 /// # Errors
@@ -52,6 +56,11 @@ pub fn bench(house: &House, options: &Options) -> Result<()> {
     if wanted("sizes") {
         build::build(house)?;
         sizes(house)?;
+    }
+    if wanted(IN_A_BROWSER) {
+        build::build(house)?;
+        tools::chromium(house)?;
+        run(&mut house.cargo(&["build", "--release", "--locked", "--package", "server-stub", "--bins"]))?;
     }
     for bench in house.targets_of_kind("bench").filter(|bench| wanted(bench.package) || wanted(bench.name)) {
         say(&format!("{}: bench {}", bench.package, bench.name));
