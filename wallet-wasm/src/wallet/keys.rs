@@ -89,7 +89,7 @@ impl Conversation for PendingKey {
         let PendingKey { private_key, public_key, .. } = held.record.clone();
         let mut changes = ChangeSet::new();
         changes.remove(held);
-        changes.replace(known, &Persona { private_key, public_key, ..known.record.clone() });
+        changes.replace(known, &Persona { public_key, private_key, ..known.record.clone() });
         // The files that were made so far hold the old key, which opens nothing any more.
         let settings = Settings { backed_up_at: None, ..desk.books.settings() };
         desk.books.put_settings(&settings, &mut changes);
