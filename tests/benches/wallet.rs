@@ -110,8 +110,8 @@ impl Bench {
         eventually("the other extension's worker", async || {
             let targets = self.browser.driver().cdp().send_raw("Target.getTargets", json!({})).await?;
             let urls = targets["targetInfos"].as_array().into_iter().flatten().filter_map(|info| info["url"].as_str());
-            let ids = urls.filter_map(|url| url.strip_prefix("chrome-extension://")?.strip_suffix("/worker.js"));
-            Ok(ids.filter(|id| *id != ours).last().map(str::to_owned))
+            let mut ids = urls.filter_map(|url| url.strip_prefix("chrome-extension://")?.strip_suffix("/worker.js"));
+            Ok(ids.find(|id| *id != ours).map(str::to_owned))
         })
         .await
     }

@@ -412,8 +412,8 @@ impl Attacker<'_> {
         let ours = self.browser.extension().to_string();
         let targets = self.browser.driver().cdp().send_raw("Target.getTargets", json!({})).await?;
         let workers = targets["targetInfos"].as_array().into_iter().flatten().filter_map(|info| info["url"].as_str());
-        let other = workers.filter_map(|url| url.strip_prefix("chrome-extension://")?.strip_suffix("/worker.js"));
-        let other = other.filter(|id| *id != ours).last().context("the other extension")?.to_owned();
+        let mut other = workers.filter_map(|url| url.strip_prefix("chrome-extension://")?.strip_suffix("/worker.js"));
+        let other = other.find(|id| *id != ours).context("the other extension")?.to_owned();
         self.browser.open(&format!("chrome-extension://{other}/home.html")).await?;
         let script = "const [to, message, done] = arguments;
             chrome.runtime.sendMessage(to, message).then((said) => done({ said: said ?? null }), () => done('refused'))";

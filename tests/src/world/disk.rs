@@ -14,7 +14,7 @@ use protocol::date::Date;
 use protocol::money::Currency;
 use protocol::persona::PersonaId;
 use protocol::store as client;
-use protocol::value::{Index, OrderId, SessionId};
+use protocol::value::{Function, Index, OrderId, SessionId};
 use server_stub::store as ledger;
 use server_stub::store::record::{Attempts, Epoch, InstrumentId, LogKey, Session, Transaction};
 
@@ -158,14 +158,15 @@ impl ledger::Store for ServerDisk {
         self.platter.statement(persona, window, limit).await
     }
 
-    async fn loaded_since(
+    async fn moved_since(
         &self,
         persona: &PersonaId,
         instrument: InstrumentId,
         currency: Currency,
+        function: Function,
         since: Date,
     ) -> Result<i64, ledger::StoreError> {
-        self.platter.loaded_since(persona, instrument, currency, since).await
+        self.platter.moved_since(persona, instrument, currency, function, since).await
     }
 
     async fn attempts(&self, id: &PersonaId) -> Result<Option<Attempts>, ledger::StoreError> {
