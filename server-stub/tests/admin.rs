@@ -171,3 +171,38 @@ async fn personas_sessions_and_payments_are_found_and_instruments_disabled() {
     assert_eq!(world.move_funds(&mut brian, "usd -1.00").await.problem, None);
     common::assert_sound(&*world.store).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_is_looked_through_and_set_in_the_same_words() {
+    let mut world = World::new(Protocol::V2, Kind::Postgres);
+    let mut brian = world.customer("brianb", "usd 100.00").await;
+    let mut acme = world.registered("merchant", "acme").await;
+    let (mut wallet, mut till) =
+        (world.open(&mut brian, "usd 50.00", 60, 10).await, world.open(&mut acme, "usd 0.00", 60, 10).await);
+    let keys = tempfile::tempdir().expect("a folder");
+    let database = world.database();
+    let on_database = |args: &[&str]| -> Value {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_server-stub"));
+        command.args(["admin", "--json", "--database", &database, "--keys-dir"]).arg(keys.path()).args(args);
+        let output = command.output().expect("the program runs");
+        assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
+        serde_json::from_slice(&output.stdout).expect("JSON")
+    };
+    on_database(&["fee", "set", "collect", "usd", "--fixed", "0.25", "--from", "2099-01-01"]);
+    // What the server goes by is what it was told at its last look.
+    world.server.refresh(common::value("20990101000000000")).await.expect("settings");
+    let payee = acme.id.clone().expect("a persona");
+    let deal = Deal { payee: &payee, order: "1231-3424", price: "usd 42.50", amount: "usd 42.50" };
+    world.pay(&mut wallet, &mut till, &deal).await;
+    let payment = &on_database(&["payment", "1231-3424"])["payments"][0];
+    assert_eq!((&payment["payer"], &payment["collected"]), (&"brianb-40".into(), &"usd 42.50".into()));
+    assert_eq!(payment["fee"], "usd 0.25");
+    let session = &on_database(&["session", &till.id_text()])["sessions"][0];
+    assert_eq!((&session["current"], &session["persona"]), (&"usd 42.25".into(), &"acme-82".into()));
+    let persona = on_database(&["persona", "brianb-40"]);
+    assert_eq!(persona["containers"][0]["available"], "usd 50.00");
+    let limited = on_database(&["instrument", "limit", "brianb-40", "1", "load", "--once", "7"]);
+    assert_eq!(limited["instruments"][0]["limits"], "load 7 at once");
+    assert_eq!(world.move_funds(&mut brian, "usd 8.00").await.problem, Some(Problem::LIMIT_EXCEEDED));
+    common::assert_sound(&*world.store).await;
+}

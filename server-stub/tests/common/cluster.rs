@@ -1,6 +1,9 @@
 //! A PostgreSQL of the test's own: a private cluster in a temporary folder, on loopback, gone when it is dropped.
 
+use std::fs::{File, Permissions};
+use std::io::Write as _;
 use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -37,15 +40,32 @@ pub struct Cluster {
 impl Cluster {
     /// Makes a cluster and starts it.
     pub fn start(durability: Durability) -> Self {
+        Self::start_prepared(durability, |_| {})
+    }
+
+    /// One that is reached under TLS and not otherwise.
+    pub fn start_encrypted(certificate: &Path, key: &Path) -> Self {
+        Self::start_prepared(Durability::Quick, |data| {
+            let files = [(certificate, "server.crt"), (key, "server.key")];
+            for (from, name) in files {
+                std::fs::copy(from, data.join(name)).expect("a copy");
+                std::fs::set_permissions(data.join(name), Permissions::from_mode(0o600)).expect("a mode");
+                own(&data.join(name));
+            }
+            std::fs::write(data.join("pg_hba.conf"), "hostssl all all 127.0.0.1/32 trust\n").expect("a file");
+            let mut settings = File::options().append(true).open(data.join("postgresql.conf")).expect("a file");
+            settings.write_all(b"ssl = on\n").expect("a line");
+        })
+    }
+
+    fn start_prepared(durability: Durability, prepare: impl FnOnce(&Path)) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        if is_root() {
-            let id = |flag| output(Command::new("id").args([flag, USER])).trim().parse().expect("a number");
-            std::os::unix::fs::chown(folder.path(), Some(id("-u")), Some(id("-g"))).expect("a new owner");
-        }
+        own(folder.path());
         let data = folder.path().join("data");
         let mut initdb = program("initdb");
         initdb.args(["--no-sync", "--no-locale", "--encoding=UTF8", "--auth=trust", "--username", USER, "-D"]);
         output(initdb.arg(&data));
+        prepare(&data);
         for _ in 0..STARTS {
             let port = free_port();
             let mut server = launch(&data, port, durability);
@@ -75,6 +95,14 @@ impl Drop for Cluster {
         let pid = self.server.id().to_string();
         let _ = Command::new("kill").args(["-s", "QUIT", &pid]).status();
         let _ = self.server.wait();
+    }
+}
+
+/// Gives a file to whoever runs the cluster.
+fn own(path: &Path) {
+    if is_root() {
+        let id = |flag| output(Command::new("id").args([flag, USER])).trim().parse().expect("a number");
+        std::os::unix::fs::chown(path, Some(id("-u")), Some(id("-g"))).expect("a new owner");
     }
 }
 

@@ -4,12 +4,14 @@ use std::error::Error as _;
 use std::time::Duration;
 
 use deadpool_postgres::{Hook, HookError, Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod};
+use tokio_postgres::config::SslMode;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Config, NoTls, Row, Statement};
 
 use super::super::StoreError;
 use super::super::row::{Columns, damaged};
+use super::tls;
 
 /// Connections of one process. PostgreSQL allows a hundred if nothing else is said; this leaves room for six processes.
 const CONNECTIONS: usize = 16;
@@ -108,7 +110,11 @@ impl Link {
     pub fn to(config: &Config) -> Result<Self, StoreError> {
         let mut config = config.clone();
         config.application_name("pay-cash").connect_timeout(CONNECT_WAIT);
-        let manager = Manager::from_config(config, NoTls, ManagerConfig { recycling_method: RecyclingMethod::Fast });
+        let kept = ManagerConfig { recycling_method: RecyclingMethod::Fast };
+        let manager = match config.get_ssl_mode() {
+            SslMode::Require => Manager::from_config(config, tls::connector()?, kept),
+            _ => Manager::from_config(config, NoTls, kept),
+        };
         let prepare = Hook::async_fn(|client: &mut deadpool_postgres::ClientWrapper, _| {
             Box::pin(async move { client.batch_execute(SETTINGS).await.map_err(HookError::Backend) })
         });

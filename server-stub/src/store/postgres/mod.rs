@@ -26,6 +26,7 @@ mod load;
 mod numbers;
 mod rare;
 mod schema;
+mod tls;
 mod why;
 
 use std::collections::{HashMap, HashSet};
