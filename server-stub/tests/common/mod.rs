@@ -129,14 +129,6 @@ impl World {
         }
     }
 
-    /// The address of a store in a database.
-    pub fn database(&self) -> String {
-        match &self.data {
-            Some(Data::Cluster(cluster)) => cluster.url(),
-            _ => panic!("a store in a database"),
-        }
-    }
-
     /// The server's key for our protocol.
     pub fn server_key(&self) -> ServerKey {
         let published = self.server.published();
