@@ -20,7 +20,7 @@ use protocol::secret::SessionSecrets;
 use protocol::template::{Family, Presence};
 use protocol::value::{AnyBytes, Bytes, Index, Num, ServerKeyName, SessionId, YesNo, from_base64, to_base64};
 
-use super::{World, bytes, money, value, vectors};
+use super::{Data, World, bytes, money, value, vectors};
 
 /// Someone with a key.
 #[derive(Clone)]
@@ -188,6 +188,14 @@ impl Actor {
 }
 
 impl World {
+    /// The address of a store in a database.
+    pub fn database(&self) -> String {
+        match &self.data {
+            Some(Data::Cluster(cluster)) => cluster.url(),
+            _ => panic!("a store in a database"),
+        }
+    }
+
     /// Registers someone.
     pub async fn registered(&mut self, who: &str, name: &str) -> Actor {
         let mut actor = Actor::new(self.protocol, who, name);

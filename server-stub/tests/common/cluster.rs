@@ -10,8 +10,6 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
-use super::{Data, World};
-
 /// Debian keeps the programs of each version in a folder of their own.
 const DEBIAN: &str = "/usr/lib/postgresql";
 /// Who owns the cluster, and who runs it where the test is run by root: PostgreSQL refuses to be run by root.
@@ -105,16 +103,6 @@ fn own(path: &Path) {
     if is_root() {
         let id = |flag| output(Command::new("id").args([flag, USER])).trim().parse().expect("a number");
         std::os::unix::fs::chown(path, Some(id("-u")), Some(id("-g"))).expect("a new owner");
-    }
-}
-
-impl World {
-    /// The address of a store in a database.
-    pub fn database(&self) -> String {
-        match &self.data {
-            Some(Data::Cluster(cluster)) => cluster.url(),
-            _ => panic!("a store in a database"),
-        }
     }
 }
 
