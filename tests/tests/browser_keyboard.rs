@@ -8,7 +8,6 @@ use tests::screens::{Shop, WalletScreens, id};
 use thirtyfour::Key;
 
 #[tokio::test]
-#[ignore = "not timed yet on a quiet machine: soak"]
 async fn a_payment_without_a_mouse() -> Result<()> {
     let (data, profile) = (tempfile::tempdir()?, tempfile::tempdir()?);
     let demo = Demo::start(data.path())?;

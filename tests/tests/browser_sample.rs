@@ -22,6 +22,29 @@ async fn the_sample_transaction() -> Result<()> {
     restarted(profile.path()).await
 }
 
+/// The same extension, as an event page. Needs Firefox and geckodriver (in `GECKODRIVER`, or on the search path).
+#[tokio::test]
+#[ignore = "needs Firefox and geckodriver, which takes eight minutes to build: soak"]
+async fn the_sample_transaction_in_firefox() -> Result<()> {
+    let (data, profile) = (tempfile::tempdir()?, tempfile::tempdir()?);
+    let demo = Demo::start(data.path())?;
+    let browser = Browser::start_firefox(profile.path()).await?;
+    WalletScreens(&browser).with_session(&demo.server).await?;
+    Shop(&browser).check_out(&demo.shop).await?;
+    let checkout = Shop(&browser).pay_cash().await?;
+    WalletScreens(&browser).approval().await?;
+    browser.wait_for_text(&id("approval-price"), "$42.50").await?;
+    browser.click(&id("pay")).await?;
+    browser.wait_for_text(&id("paid-left"), "$27.50").await?;
+    browser.driver().switch_to_window(checkout).await?;
+    browser.wait_for_text(&id("status"), "Paid").await?;
+    WalletScreens(&browser).home().await?;
+    WalletScreens(&browser).close_session().await?;
+    WalletScreens(&browser).balance_is("$57.50").await?;
+    browser.screenshot("15-firefox").await?;
+    browser.quit().await
+}
+
 async fn bought(browser: &Browser, demo: &Demo) -> Result<()> {
     let (wallet, shop) = (WalletScreens(browser), Shop(browser));
 

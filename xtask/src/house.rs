@@ -25,14 +25,37 @@ impl House {
     ///
     /// If `cargo metadata` fails, as it does where Cargo.lock is out of date.
     pub fn open() -> Result<Self> {
+        Self::at(Path::new(env!("CARGO_MANIFEST_DIR")))
+    }
+
+    /// The clone that `folder` is in.
+    ///
+    /// # Errors
+    ///
+    /// As [`House::open`].
+    pub fn at(folder: &Path) -> Result<Self> {
         let mut metadata = Command::new(cargo());
-        metadata
-            .args(["metadata", "--format-version=1", "--locked", "--no-deps"])
-            .current_dir(env!("CARGO_MANIFEST_DIR"));
+        metadata.args(["metadata", "--format-version=1", "--locked", "--no-deps"]).current_dir(folder);
         let metadata: Value =
             serde_json::from_str(&run::output(&mut metadata)?).context("cargo metadata is not JSON")?;
         let path = |key: &str| metadata[key].as_str().map(PathBuf::from).with_context(|| format!("no {key}"));
         Ok(Self { root: path("workspace_root")?, target: path("target_directory")?, metadata })
+    }
+
+    /// The same sources in another place, with a target directory of their own: what is under version control, as it is now.
+    ///
+    /// # Errors
+    ///
+    /// If git or the file system fails.
+    pub fn copied_to(&self, place: &Path) -> Result<Self> {
+        let tracked = run::output(self.command("git").args(["ls-files", "-z"]))?;
+        // A file that is deleted and not committed yet is not there.
+        for file in tracked.split_terminator('\0').filter(|file| self.root.join(file).is_file()) {
+            let copy = place.join(file);
+            fs::create_dir_all(copy.parent().context("a file is in a folder")?)?;
+            fs::copy(self.root.join(file), copy).with_context(|| file.to_owned())?;
+        }
+        Ok(Self { target: place.join("target"), ..Self::at(place)? })
     }
 
     /// A file or folder of the source tree.
@@ -48,7 +71,7 @@ impl House {
     /// A command that runs in the root of the clone, finding our own tools before the machine's.
     pub fn command(&self, program: impl AsRef<Path>) -> Command {
         let mut command = Command::new(program.as_ref());
-        command.current_dir(&self.root).env("PATH", self.search_path());
+        command.current_dir(&self.root).env("PATH", self.search_path()).env("CARGO_TARGET_DIR", &self.target);
         command
     }
 

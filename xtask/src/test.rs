@@ -44,6 +44,8 @@ enum Step {
     Browser,
     /// web-ext's lint of the built extension.
     Extension,
+    /// The worker's wasm, built once more in another folder: byte for byte what `build` has built.
+    Reproducible,
     /// The types in the scripts that carry `// @ts-check`.
     Types,
     /// Licences, sources and known faults of the dependencies.
@@ -111,6 +113,7 @@ impl Step {
             Self::Wasm => wasm(house)?,
             Self::Browser => return browser(house),
             Self::Extension => extension(house)?,
+            Self::Reproducible => build::rebuild_elsewhere(house)?,
             Self::Types => types(house)?,
             Self::Deny => return deny(house),
             Self::Doc => doc(house)?,

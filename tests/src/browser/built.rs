@@ -67,7 +67,7 @@ pub fn screenshots() -> Result<PathBuf> {
     Ok(folder)
 }
 
-/// The id by which Chromium knows the extension; the key in the manifest fixes it.
+/// Where the browser has the extension's pages. Chromium's id for it is fixed by the key in the manifest.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ExtensionId(String);
 
@@ -83,18 +83,24 @@ impl ExtensionId {
         let key = manifest["key"].as_str().context("no key in manifest.json: the id would depend on the folder")?;
         let digest = Sha256::digest(STANDARD.decode(key).context("the key in manifest.json")?);
         let letter = |half: u8| char::from(b'a' + half);
-        Ok(Self(digest[..16].iter().flat_map(|byte| [letter(byte >> 4), letter(byte & 15)]).collect()))
+        let id: String = digest[..16].iter().flat_map(|byte| [letter(byte >> 4), letter(byte & 15)]).collect();
+        Ok(Self(format!("chrome-extension://{id}")))
+    }
+
+    /// An extension at another address.
+    pub fn at(address: String) -> Self {
+        Self(address)
     }
 
     /// The address of a page of the extension.
     pub fn page(&self, path: &str) -> String {
-        format!("chrome-extension://{self}/{path}")
+        format!("{}/{path}", self.0)
     }
 }
 
 impl fmt::Display for ExtensionId {
     fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
-        to.write_str(&self.0)
+        to.write_str(self.0.rsplit('/').next().unwrap_or_default())
     }
 }
 

@@ -4,7 +4,6 @@ use std::{
     env, fs,
     io::{BufRead, BufReader, Read as _, Write as _},
     net::{Ipv4Addr, TcpStream},
-    path::Path,
     process::{Child, Command, Stdio},
     thread,
     time::{Duration, Instant},
@@ -55,19 +54,18 @@ impl ChromeDriver {
     }
 }
 
-/// The browser that has its data in `profile`: the one process with that argument which is nobody's helper.
-pub fn process_of(profile: &Path) -> Result<u32> {
-    let wanted = format!("--user-data-dir={}", profile.display());
+/// The browser that was started with an argument that names its profile: the one such process which is nobody's helper.
+pub fn process_with(wanted: &str) -> Result<u32> {
     for entry in fs::read_dir("/proc")?.flatten() {
         let Some(process) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
         // Processes end while we look.
         let line = fs::read(entry.path().join("cmdline")).unwrap_or_default();
         let arguments: Vec<_> = line.split(|byte| *byte == 0).map(String::from_utf8_lossy).collect();
-        if arguments.iter().any(|it| *it == wanted) && !arguments.iter().any(|it| it.starts_with("--type=")) {
+        if arguments.iter().any(|it| it == wanted) && !arguments.iter().any(|it| it.starts_with("--type=")) {
             return Ok(process);
         }
     }
-    anyhow::bail!("no browser has its data in {}", profile.display())
+    anyhow::bail!("no browser was started with {wanted}")
 }
 
 /// Reads the port out of `ChromeDriver was started successfully on port 12345.`

@@ -7,6 +7,7 @@
 mod accessibility;
 mod built;
 mod driver;
+mod firefox;
 mod gate;
 mod verbs;
 
@@ -44,9 +45,9 @@ const WINDOW: &str = "--window-size=1280,900";
 /// Set to anything, it shows the windows of the tests.
 const SHOW: &str = "PAY_CASH_SHOW";
 
-/// Chromium with the extension.
+/// Chromium with the extension, or Firefox.
 pub struct Browser {
-    _process: ChromeDriver,
+    _process: Box<dyn Send + Sync>,
     driver: WebDriver,
     extension: ExtensionId,
     console: PathBuf,
@@ -98,7 +99,7 @@ impl Browser {
         let process = ChromeDriver::start(language)?;
         let capabilities = capabilities(profile, extensions, &console)?;
         let driver = WebDriver::new(process.url(), capabilities).await.context("Chromium does not start")?;
-        Ok(Self { _process: process, driver, extension, console, profile: profile.to_owned() })
+        Ok(Self { _process: Box::new(process), driver, extension, console, profile: profile.to_owned() })
     }
 
     /// The `WebDriver` session, for what the verbs here do not cover.
@@ -145,7 +146,7 @@ impl Browser {
     ///
     /// If it is not found.
     pub fn kill(self) -> Result<()> {
-        let process = driver::process_of(&self.profile)?;
+        let process = driver::process_with(&format!("--user-data-dir={}", self.profile.display()))?;
         let killed = std::process::Command::new("kill").args(["-9", &process.to_string()]).status()?;
         anyhow::ensure!(killed.success(), "kill: {killed}");
         while Path::new(&format!("/proc/{process}/exe")).exists() {

@@ -131,8 +131,10 @@ impl Browser {
     pub async fn in_shadow(&self, host: &str, css: &str) -> Result<WebElement> {
         let host = self.element(host).await?;
         eventually(&format!("{css} in a shadow root"), async || {
-            let root = host.get_shadow_root().await?;
-            root.find(By::Css(css)).await.map(Some)
+            // Not by the driver's own way, which geckodriver refuses.
+            let script = "return arguments[0].shadowRoot?.querySelector(arguments[1]) ?? null";
+            let found = self.driver.execute(script, vec![host.to_json()?, json!(css)]).await?;
+            if found.json().is_null() { Ok(None) } else { found.element().map(Some) }
         })
         .await
     }

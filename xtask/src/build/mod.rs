@@ -11,9 +11,12 @@ mod folder;
 mod script;
 mod wasm;
 
-use std::{fs::File, path::Path};
+use std::{
+    fs::{self, File},
+    path::Path,
+};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 
 use crate::{
     house::House,
@@ -43,6 +46,29 @@ pub fn build(house: &House) -> Result<()> {
     extension(house, &compiler, &npm).context("the extension")?;
     widget(house, &npm, &compiler).context("the widget")?;
     shop(house).context("the shop")
+}
+
+/// Builds the worker's wasm once more, in another folder with a longer name, and compares: anyone can build what a store
+/// ships, and find the same bytes.
+///
+/// # Errors
+///
+/// If a file differs, or anything does not build.
+pub fn rebuild_elsewhere(house: &House) -> Result<()> {
+    const WORKER: &str = "wallet-wasm";
+    let npm = tools::npm_folder(house)?;
+    let elsewhere = tempfile::tempdir()?;
+    let other = house.copied_to(&elsewhere.path().join("another-folder/with-a-longer-name"))?;
+    let (built, rebuilt) = (house.target(EXTENSION).join(WORKER), other.target(WORKER));
+    wasm::Compiler::new(&other, &npm)?.bindings(WORKER, &rebuilt)?;
+    let files = folder::files(&built)?;
+    ensure!(files == folder::files(&rebuilt)?, "other files than in {}", built.display());
+    for file in files {
+        let same = fs::read(built.join(&file))? == fs::read(rebuilt.join(&file))?;
+        ensure!(same, "{} differs when it is built in another folder", file.display());
+    }
+    say("the worker's wasm is the same, byte for byte, built in another folder");
+    Ok(())
 }
 
 /// Holds off other builds of this clone until it is dropped: two at once would mix their files.
