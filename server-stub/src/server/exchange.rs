@@ -21,6 +21,7 @@ use protocol::exchange::OpenedRequest;
 use protocol::keys::PublicKey;
 use protocol::message::{Reply, Request, Sentence, SoftwareVersion};
 use protocol::outcome::{Problem, ResponseCode};
+use protocol::persona::PersonaId;
 use protocol::secret::same;
 use protocol::value::{AnyBytes, Token, to_base64};
 use rand_core::CryptoRng;
@@ -34,7 +35,7 @@ use super::{Answer, Decided, Incoming, Rng, Rounds, Server, Trouble};
 use crate::bank::Issuer;
 use crate::metrics;
 use crate::store::record::{LogKey, Persona, PersonaStatus};
-use crate::store::{PersonaFile, Store, StoreError};
+use crate::store::{PersonaFile, Signer, Store, StoreError};
 use crate::vault::Vault;
 
 /// What procedures may look at besides records.
@@ -141,21 +142,55 @@ impl Server {
                 return Ok(Answer::Reply(opened.reply(&M::refused(incoming.now, &refusal), rng)?));
             }
         };
+        let id = opened.head.id.as_ref().ok_or(Trouble::Problem(Problem::FORM))?;
+        let key = to_base64(body.key().as_slice());
+        let named = |signer: &Signer| same(key.as_bytes(), signer.key_name.as_bytes());
+        let signer = match self.signed_by::<M>(incoming, opened, id, named).await? {
+            Ok(signer) => signer,
+            Err(refusal) => {
+                metrics::decided(M::TYPE, Some(&refusal.problem));
+                return Ok(Answer::Reply(opened.reply(&M::refused(incoming.now, &refusal), rng)?));
+            }
+        };
         let mut rounds = Rounds::default();
         loop {
-            let decided = self.exchange_round(incoming, opened, &body, &rounds, rng).await?;
+            let decided = self.exchange_round(incoming, opened, (&body, id, &signer), rng).await?;
             if let Some(reply) = self.commit(decided, &mut rounds).await? {
                 return Ok(Answer::Reply(reply));
             }
         }
     }
 
+    /// Who signed a request in a persona's name, and whether it is the persona (step 915). Before that is known, nothing is
+    /// looked at but the persona's key: a refusal takes as long for a persona that has much as for one that is not there.
+    pub(super) async fn signed_by<M: Request>(
+        &self,
+        incoming: &Incoming<'_>,
+        opened: &OpenedRequest,
+        id: &PersonaId,
+        named: impl Fn(&Signer) -> bool,
+    ) -> Result<Result<Signer, Refusal>, Trouble> {
+        let (signer, decoy) = (self.store.signer(id).await?, incoming.policy.keys.decoy(opened.protocol()));
+        match self.door.lane().run(|| authenticate::<M>(opened, signer, decoy, named)).await {
+            Some(signer) => {
+                self.door.signed(id)?;
+                Ok(Ok(signer))
+            }
+            None => Ok(Err(self.desk(incoming).refusal(Problem::BAD_SIGNATURE))),
+        }
+    }
+
+    /// The file of whoever signed; nothing if its key is another one by now.
+    pub(super) async fn file_of(&self, id: &PersonaId, signer: &Signer) -> Result<Option<PersonaFile>, StoreError> {
+        let file = self.store.persona(id).await?;
+        Ok(file.filter(|file| file.persona.public_key == signer.public_key))
+    }
+
     async fn exchange_round<M: Procedure>(
         &self,
         incoming: &Incoming<'_>,
         opened: &OpenedRequest,
-        body: &M,
-        rounds: &Rounds,
+        (body, id, signer): (&M, &PersonaId, &Signer),
         rng: &mut Rng,
     ) -> Result<Decided, Trouble> {
         let refused = |refusal: &Refusal| {
@@ -163,17 +198,10 @@ impl Server {
             M::refused(incoming.now, refusal)
         };
         let desk = self.desk(incoming);
-        let id = opened.head.id.as_ref().ok_or(Trouble::Problem(Problem::FORM))?;
         let key = LogKey::Persona(id.clone(), opened.head.transaction.get());
-        let (file, decoy) = (self.store.persona(id).await?, incoming.policy.keys.decoy(opened.protocol()));
-        let named = |persona: &Persona| same(to_base64(body.key().as_slice()).as_bytes(), persona.key_name.as_bytes());
-        let file = match self.door.lane().run(|| authenticate::<M>(opened, file, decoy, named)).await {
-            Ok(file) => file,
-            Err(refusal) => return Ok((None, opened.reply(&refused(&refusal.told_in(desk.language)), rng)?)),
+        let Some(file) = self.file_of(id, signer).await? else {
+            return Ok((None, opened.reply(&refused(&desk.refusal(Problem::BAD_SIGNATURE)), rng)?));
         };
-        if rounds.is_first() {
-            self.door.signed(id)?;
-        }
         let desk = desk.speaking(&file.persona.language);
         if let Some(logged) = self.store.logged(&key).await? {
             let reused = || opened.reply(&refused(&desk.refusal(Problem::TRANSACTION_REUSED)), rng);
@@ -202,17 +230,17 @@ impl Server {
 /// The persona's key signed this (step 915). An unknown persona, another key and a wrong signature are one answer: whoever
 /// does not have the key learns nothing about who exists. Where there is no such persona, or no key of it that could have
 /// signed this, the signature is checked all the same, against a decoy: how long the refusal takes tells nothing either.
-pub(super) fn authenticate<M: Request>(
+fn authenticate<M: Request>(
     opened: &OpenedRequest,
-    file: Option<PersonaFile>,
+    signer: Option<Signer>,
     decoy: &PublicKey,
-    named: impl Fn(&Persona) -> bool,
-) -> Result<PersonaFile, Refusal> {
-    let usable = file.as_ref().filter(|file| file.persona.protocol == opened.protocol());
-    let signed = opened.verify::<M>(usable.map_or(decoy, |file| &file.persona.public_key));
+    named: impl Fn(&Signer) -> bool,
+) -> Option<Signer> {
+    let usable = signer.as_ref().filter(|signer| signer.protocol == opened.protocol());
+    let signed = opened.verify::<M>(usable.map_or(decoy, |signer| &signer.public_key));
     // Whoever has the decoy's private key is still nobody.
     let signed = signed.is_ok() && usable.is_some();
-    file.filter(|file| named(&file.persona) && signed).ok_or_else(|| Problem::BAD_SIGNATURE.into())
+    signer.filter(|signer| named(signer) && signed)
 }
 
 /// Runs the checks that come after the signature, then the procedure.

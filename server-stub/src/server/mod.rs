@@ -128,12 +128,6 @@ type Decided = (Option<ChangeSet>, String);
 #[derive(Default)]
 struct Rounds(usize);
 
-impl Rounds {
-    fn is_first(&self) -> bool {
-        self.0 == 0
-    }
-}
-
 /// A message as it came.
 struct Incoming<'a> {
     envelope: &'a Envelope,

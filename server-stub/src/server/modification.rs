@@ -12,7 +12,7 @@ use protocol::persona::PersonaId;
 use protocol::secret::same;
 
 use super::draft::Draft;
-use super::exchange::{Desk, authenticate, check_clock, check_persona, check_software};
+use super::exchange::{Desk, check_clock, check_persona, check_software};
 use super::language::Words;
 use super::refusal::Refusal;
 use super::registration::{note, passphrase_hash, refused, welcome};
@@ -20,7 +20,7 @@ use super::service::Service;
 use super::{Answer, Decided, Incoming, Rng, Rounds, Server, Trouble};
 use crate::metrics;
 use crate::store::record::{LogKey, Persona};
-use crate::store::{Change, PersonaFile};
+use crate::store::{Change, PersonaFile, Signer};
 
 impl Server {
     /// Answers R1 of a persona that exists.
@@ -32,9 +32,17 @@ impl Server {
     ) -> Result<Answer, Trouble> {
         let body = opened.body::<Registration>().map_err(Refusal::from)?;
         let id = opened.head.id.as_ref().ok_or(Trouble::Problem(Problem::FORM))?;
+        let ours = |signer: &Signer| same(signer.public_key.spki(), body.pubkey.as_slice());
+        let signer = match self.signed_by::<Registration>(incoming, opened, id, ours).await? {
+            Ok(signer) => signer,
+            Err(refusal) => {
+                metrics::decided(Registration::TYPE, Some(&refusal.problem));
+                return Ok(Answer::Reply(opened.reply(&refused(self.desk(incoming), &body, refusal), rng)?));
+            }
+        };
         let mut rounds = Rounds::default();
         loop {
-            let decided = self.modify_round(incoming, opened, (&body, id), &rounds, rng).await?;
+            let decided = self.modify_round(incoming, opened, (&body, id, &signer), rng).await?;
             if let Some(reply) = self.commit(decided, &mut rounds).await? {
                 return Ok(Answer::Reply(reply));
             }
@@ -45,24 +53,14 @@ impl Server {
         &self,
         incoming: &Incoming<'_>,
         opened: &OpenedRequest,
-        (body, id): (&Registration, &PersonaId),
-        rounds: &Rounds,
+        (body, id, signer): (&Registration, &PersonaId, &Signer),
         rng: &mut Rng,
     ) -> Result<Decided, Trouble> {
         let desk = self.desk(incoming);
         let key = LogKey::Persona(id.clone(), opened.head.transaction.get());
-        let (file, decoy) = (self.store.persona(id).await?, incoming.policy.keys.decoy(opened.protocol()));
-        let ours = |persona: &Persona| same(persona.public_key.spki(), body.pubkey.as_slice());
-        let file = match self.door.lane().run(|| authenticate::<Registration>(opened, file, decoy, ours)).await {
-            Ok(file) => file,
-            Err(refusal) => {
-                metrics::decided(Registration::TYPE, Some(&refusal.problem));
-                return Ok((None, opened.reply(&refused(desk, body, refusal), rng)?));
-            }
+        let Some(file) = self.file_of(id, signer).await? else {
+            return Ok((None, opened.reply(&refused(desk, body, Problem::BAD_SIGNATURE.into()), rng)?));
         };
-        if rounds.is_first() {
-            self.door.signed(id)?;
-        }
         let desk = desk.speaking(&file.persona.language);
         if let Some(logged) = self.store.logged(&key).await? {
             let reused = || opened.reply(&refused(desk, body, Problem::TRANSACTION_REUSED.into()), rng);

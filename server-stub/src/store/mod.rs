@@ -27,7 +27,9 @@ pub mod statement;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use async_trait::async_trait;
+use protocol::Protocol;
 use protocol::date::Date;
+use protocol::keys::PublicKey;
 use protocol::money::Currency;
 use protocol::persona::PersonaId;
 use protocol::value::{Function, Index, OrderId, SessionId};
@@ -64,6 +66,17 @@ pub struct PersonaFile {
     pub challenges: Vec<Challenge>,
 }
 
+/// What tells whether a persona signed something.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Signer {
+    /// The suite that the key belongs to.
+    pub protocol: Protocol,
+    /// 120C.
+    pub public_key: PublicKey,
+    /// Its name, as label `key` gives it (base64).
+    pub key_name: String,
+}
+
 /// What the message log says of a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Logged {
@@ -82,6 +95,12 @@ pub type Collected = HashMap<(u64, u16), Transaction>;
 pub trait Store: Books {
     /// A persona with all that is its own.
     async fn persona(&self, id: &PersonaId) -> Result<Option<PersonaFile>, StoreError>;
+
+    /// What a persona signs with. Less is read than of [`Store::persona`]: how long it takes tells nobody what there is.
+    async fn signer(&self, id: &PersonaId) -> Result<Option<Signer>, StoreError> {
+        let of = |Persona { protocol, public_key, key_name, .. }| Signer { protocol, public_key, key_name };
+        Ok(self.persona(id).await?.map(|file| of(file.persona)))
+    }
 
     /// Which of these ids are taken.
     async fn taken(&self, ids: &[PersonaId]) -> Result<HashSet<PersonaId>, StoreError>;

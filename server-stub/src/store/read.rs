@@ -15,7 +15,7 @@ use super::row::{
     persona_id, protocol, read_instrument_status, read_persona_status, read_session_status, split, value,
 };
 use super::statement::kind_of;
-use super::{Account, ChainHead, Logged, Position, Refund, Setting, StoreError};
+use super::{Account, ChainHead, Logged, Position, Refund, Setting, Signer, StoreError};
 
 /// Persona 120.
 pub fn persona(row: &dyn Columns) -> Result<Persona, StoreError> {
@@ -32,6 +32,15 @@ pub fn persona(row: &dyn Columns) -> Result<Persona, StoreError> {
         agreements: split(row, "agreements")?,
         status: read_persona_status(row)?,
         revision: column(row, "revision")?,
+    })
+}
+
+/// What a persona signs with.
+pub fn signer(row: &dyn Columns) -> Result<Signer, StoreError> {
+    Ok(Signer {
+        protocol: protocol(row, "protocol")?,
+        public_key: PublicKey::of_spki(column(row, "public_key")?),
+        key_name: column(row, "key_name")?,
     })
 }
 

@@ -10,7 +10,9 @@ use server_stub::store::record::{
     Attempts, Challenge, Charge, Entry, Epoch, Instrument, InstrumentId, LogKey, Movement, Persona, PersonaStatus,
     Reason, Report, SessionEnd, SessionStatus, Transaction,
 };
-use server_stub::store::{Account, BookRow, Change, ChangeSet, CommitError, Condition, Conflict, Setting, Window};
+use server_stub::store::{
+    Account, BookRow, Change, ChangeSet, CommitError, Condition, Conflict, Setting, Signer, Window,
+};
 
 use crate::bench::{Bench, at, brian, date, entry, index, instrument, log, persona, session, spend, transaction};
 use crate::common::{Kind, money, value};
@@ -38,6 +40,9 @@ pub async fn a_persona_is_loaded_as_it_was_stored(kind: Kind) {
     assert_eq!(file.sessions, [session(1)]);
     assert_eq!(file.containers[&value("usd")].available, money("usd 30.00"));
     assert_eq!(bench.store.persona(&value("zz-66")).await, Ok(None));
+    let Persona { protocol, public_key, key_name, .. } = persona();
+    assert_eq!(bench.store.signer(&brian()).await, Ok(Some(Signer { protocol, public_key, key_name })));
+    assert_eq!(bench.store.signer(&value("zz-66")).await, Ok(None));
     bench.commit([Change::RemoveChallenge(brian(), "challenge".to_owned())]).await.expect("a change");
     assert_eq!(bench.store.persona(&brian()).await.expect("a store").expect("a persona").challenges, []);
 }

@@ -16,8 +16,8 @@ use super::super::record::{Attempts, Epoch, InstrumentId, LogKey, Session, Trans
 use super::super::row::{column, count, log_key, persona_id, signed};
 use super::super::statement::ENTRIES;
 use super::super::{
-    Collected, Logged, MAX_SETTINGS, PersonaFile, Position, Refund, Setting, Statement, StoreError, Window, read,
-    sign_of,
+    Collected, Logged, MAX_SETTINGS, PersonaFile, Position, Refund, Setting, Signer, Statement, StoreError, Window,
+    read, sign_of,
 };
 use super::link::{Params, all, prepare, rows};
 
@@ -74,6 +74,12 @@ impl PersonaLoads {
 pub async fn persona_file(client: &Object, id: &PersonaId) -> Result<Option<PersonaFile>, StoreError> {
     let loads = PersonaLoads::prepare(client).await?;
     in_snapshot(client, Box::pin(loads.run(client, id))).await
+}
+
+/// What a persona signs with.
+pub async fn signer(client: &Object, id: &PersonaId) -> Result<Option<Signer>, StoreError> {
+    let sql = "SELECT protocol, public_key, key_name FROM persona_120 WHERE id = $1";
+    Ok(all(client, sql, &[&id.as_str()], read::signer).await?.pop())
 }
 
 /// Which of these ids are taken.

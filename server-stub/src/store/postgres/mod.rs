@@ -45,8 +45,8 @@ use self::link::Link;
 use self::numbers::Numbers;
 use super::record::{Attempts, Epoch, InstrumentId, LogKey, Session, Transaction};
 use super::{
-    BookReader, Books, Change, ChangeSet, Collected, CommitError, Logged, PersonaFile, Refund, Setting, Statement,
-    Store, StoreError, Window,
+    BookReader, Books, Change, ChangeSet, Collected, CommitError, Logged, PersonaFile, Refund, Setting, Signer,
+    Statement, Store, StoreError, Window,
 };
 
 /// A store in a database.
@@ -87,6 +87,10 @@ impl Books for PostgresStore {
 impl Store for PostgresStore {
     async fn persona(&self, id: &PersonaId) -> Result<Option<PersonaFile>, StoreError> {
         load::persona_file(&self.link.client().await?, id).await
+    }
+
+    async fn signer(&self, id: &PersonaId) -> Result<Option<Signer>, StoreError> {
+        load::signer(&self.link.client().await?, id).await
     }
 
     async fn taken(&self, ids: &[PersonaId]) -> Result<HashSet<PersonaId>, StoreError> {

@@ -12,7 +12,8 @@ use rusqlite::{CachedStatement, Connection, Params, Row, params};
 use super::super::record::{Attempts, Epoch, InstrumentId, LogKey, Session, Transaction};
 use super::super::row::{Columns, column, count, damaged, log_key, name_of, persona_id, signed};
 use super::super::{
-    BookReader, BookRow, ChainHead, Collected, Logged, MAX_SETTINGS, PersonaFile, Setting, StoreError, read, sign_of,
+    BookReader, BookRow, ChainHead, Collected, Logged, MAX_SETTINGS, PersonaFile, Setting, Signer, StoreError, read,
+    sign_of,
 };
 use super::CHAIN;
 
@@ -131,6 +132,12 @@ pub fn persona_file(db: &Connection, id: &PersonaId) -> Result<Option<PersonaFil
     let challenges = all(db, "SELECT * FROM challenge WHERE persona = ?1", key, read::challenge)?;
     let containers = containers.into_iter().collect::<BTreeMap<_, _>>();
     Ok(persona.map(|persona| PersonaFile { persona, containers, instruments, sessions, pending, challenges }))
+}
+
+/// What a persona signs with.
+pub fn signer(db: &Connection, id: &PersonaId) -> Result<Option<Signer>, StoreError> {
+    let sql = "SELECT protocol, public_key, key_name FROM persona_120 WHERE id = ?1";
+    one(db, sql, [id.as_str()], read::signer)
 }
 
 /// Which of these ids are taken.

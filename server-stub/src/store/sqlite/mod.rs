@@ -25,8 +25,8 @@ use self::committer::Committer;
 use super::record::{Attempts, Epoch, InstrumentId, LogKey, Session, Transaction};
 use super::row;
 use super::{
-    BookReader, Books, Change, ChangeSet, Collected, CommitError, Logged, PersonaFile, Refund, Setting, Statement,
-    Store, StoreError, Window,
+    BookReader, Books, Change, ChangeSet, Collected, CommitError, Logged, PersonaFile, Refund, Setting, Signer,
+    Statement, Store, StoreError, Window,
 };
 
 /// The file in the data directory.
@@ -88,6 +88,10 @@ impl SqliteStore {
 impl Store for SqliteStore {
     async fn persona(&self, id: &PersonaId) -> Result<Option<PersonaFile>, StoreError> {
         self.read(|connection| load::persona_file(connection, id))
+    }
+
+    async fn signer(&self, id: &PersonaId) -> Result<Option<Signer>, StoreError> {
+        self.read(|connection| load::signer(connection, id))
     }
 
     async fn taken(&self, ids: &[PersonaId]) -> Result<HashSet<PersonaId>, StoreError> {
