@@ -126,3 +126,15 @@ fn an_offer_with_any_bit_changed_is_refused() {
         house.runtime.block_on(house.wallet.touch()).expect("a store");
     }
 }
+
+/// A shop of the other protocol: nothing is promised that nobody could ever collect, and the page hears at once why.
+#[test]
+fn an_offer_in_a_protocol_of_no_session_is_refused_at_once() {
+    let (house, classic) = (house(), Sim::new(Protocol::V1));
+    let answer = house.hand_over(ORIGIN, &offer(&classic, "1231-3424-234242", "usd 42.50"));
+    assert_eq!(answer["outcome"]["code"], "protocol-unsupported", "{answer}");
+    let state = house.ui(r#"{"action":"state"}"#);
+    let home = &state["ok"]["home"];
+    assert_eq!((&state["ok"]["approvals"], &home["waiting"]), (&json!([]), &json!([])));
+    assert_eq!(home["sessions"][0]["left"]["minor"], 7_000);
+}

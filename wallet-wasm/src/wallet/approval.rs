@@ -32,10 +32,14 @@ const OFFERED_USES: u16 = 10;
 /// Takes a page's offer in. What other runs of the browser, or nobody's patience, left behind goes.
 ///
 /// # Errors
-/// The offer is not of its form or names another origin, there is no persona, or the page asks too often.
+/// The offer is not of its form, is in a protocol that no session of the persona speaks or names another origin; there is
+/// no persona; or the page asks too often.
 pub fn accept(books: &Books, page: Page, text: &str, env: &mut Env<'_>) -> Result<(Approval, ChangeSet), WalletFault> {
     let offer = read(text)?;
-    books.persona()?;
+    // All sessions of a persona speak its protocol: a promise in it for an offer in another could never be collected.
+    if offer.protocol != books.persona()?.protocol {
+        return Err(WalletFault::refused(Problem::PROTOCOL_UNSUPPORTED));
+    }
     if !is_of_origin(&offer.request, &page.origin) {
         return Err(WalletFault::refused(Problem::FORM));
     }
