@@ -108,6 +108,9 @@ impl Stored for Container {
 }
 
 impl Container {
+    /// Longer than any answer is waited for.
+    const STATEMENT_TRAVELS_SECS: i64 = 60;
+
     /// Nothing in it.
     pub fn empty(currency: Currency) -> Self {
         let nothing = Money::zero(currency);
@@ -125,9 +128,35 @@ impl Container {
         Self { available, on_hold, as_of: server_date, ..self.clone() }
     }
 
+    /// The container after a statement. A statement is asked for anew each time and travels for less than a minute, so
+    /// where an earlier reply is dated later than that, the server's clock was turned back, and the statement holds.
+    pub fn stated(&self, available: Money, on_hold: Money, server_date: Date) -> Self {
+        let turned_back = self.as_of > server_date.plus_secs(Self::STATEMENT_TRAVELS_SECS);
+        let as_of = if turned_back { server_date } else { self.as_of };
+        Self { as_of, ..self.clone() }.told(Some(available), Some(on_hold), server_date)
+    }
+
     /// The container after `amount` came back to it.
     pub fn with(&self, amount: Money) -> Self {
         let available = self.available.plus(amount).unwrap_or(self.available);
         Self { available, ..self.clone() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Found by the simulated world (seed 7): the balance stayed what it was a day ahead.
+    #[test]
+    fn a_server_whose_clock_was_turned_back_is_believed_again() {
+        let usd = Currency::of("usd").expect("a currency");
+        let (noon, minor) = (Date::from_millis(815_565_900_000), |minor| Money::new(usd, minor));
+        let ahead = Container::empty(usd).told(Some(minor(100)), None, noon.plus_secs(25 * 3_600));
+        let told = ahead.stated(minor(40), minor(0), noon);
+        assert_eq!((told.available, told.as_of), (minor(40), noon));
+        // A statement that was overtaken on its way does not undo what is newer.
+        let newer = Container::empty(usd).told(Some(minor(100)), None, noon.plus_secs(20));
+        assert_eq!(newer.stated(minor(40), minor(0), noon), newer);
     }
 }

@@ -211,7 +211,7 @@ fn take_in(books: &Books, reply: &StatementResponse, known: &[Held<StatementEntr
     let mut changes = ChangeSet::new();
     for line in &reply.containers.0 {
         let told = books.container(line.available.currency);
-        let told = told.told(Some(line.available), Some(line.on_hold), reply.server_date);
+        let told = told.stated(line.available, line.on_hold, reply.server_date);
         books.put_container(&told, &mut changes);
     }
     for held in &books.sessions {
