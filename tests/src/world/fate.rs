@@ -35,6 +35,8 @@ pub struct Weather {
     pub slow_disk: u32,
     /// A party's clock jumps when somebody looks for work to do.
     pub clock_jump: u32,
+    /// The server's clock jumps, likewise.
+    pub server_clock: u32,
 }
 
 impl Weather {
@@ -50,6 +52,7 @@ impl Weather {
         write_doubt: 0,
         slow_disk: 0,
         clock_jump: 0,
+        server_clock: 0,
     };
 
     /// The weather of a seed: each kind of fault is away in one run of three, and up to its worst in the others.
@@ -66,6 +69,7 @@ impl Weather {
             slow_disk: up_to(100),
             clock_jump: up_to(20),
             delay_millis: i64::from(up_to(5_000)).max(20),
+            server_clock: up_to(10),
         }
     }
 
@@ -83,6 +87,7 @@ impl Weather {
             ("write-doubt", Self { write_doubt: calm.write_doubt, ..self }),
             ("slow-disk", Self { slow_disk: calm.slow_disk, ..self }),
             ("clock-jump", Self { clock_jump: calm.clock_jump, ..self }),
+            ("server-clock", Self { server_clock: calm.server_clock, ..self }),
         ];
         all.into_iter().filter(|(_, weather)| *weather != self).collect()
     }

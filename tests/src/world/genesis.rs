@@ -14,7 +14,8 @@ use tempfile::TempDir;
 use super::World;
 use super::clockwork::{self, Owner, Tasks};
 use super::fate::{self, Weather};
-use super::judge::Lie;
+use super::judge::{Lie, inspect};
+use super::logs;
 use super::net::Net;
 use super::server::Office;
 use super::shopper::{Script, Seat};
@@ -155,6 +156,7 @@ impl World {
     /// Whether the judge has anything against the books as they are.
     pub(super) fn look(&self) -> Result<(), Lie> {
         self.lies.borrow_mut().extend(self.net.take_leaks());
+        self.lies.borrow_mut().extend(inspect("a log", &logs::take()).err());
         if let Some(lie) = self.lies.borrow_mut().pop() {
             return Err(lie);
         }

@@ -18,8 +18,8 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::hash::{Hash, Hasher as _};
 
 use protocol::persona::PersonaId;
-use server_stub::store::Account;
 use server_stub::store::record::{Container, Entry, Reason, Session, SessionStatus, Transaction};
+use server_stub::store::{Account, BookRow, Books, Refund};
 
 use super::{CANARY_ACCOUNT, CANARY_AUTOCLOSE, CANARY_PASSPHRASE};
 
@@ -40,8 +40,33 @@ pub struct Ledger {
     pub sessions: Vec<Session>,
     /// Every collected payment.
     pub transactions: Vec<Transaction>,
+    /// Every refund.
+    pub refunds: Vec<Refund>,
     /// The operator's accounts, minor units.
     pub house: Vec<(Account, i64)>,
+}
+
+impl Ledger {
+    /// Reads the books, wherever they lie.
+    ///
+    /// # Errors
+    /// They cannot be read, or a row holds what it cannot hold.
+    pub async fn read(books: &dyn Books) -> Result<Self, Lie> {
+        let mut ledger = Self::default();
+        let mut unreadable = None;
+        let mut see = |row| match row {
+            BookRow::Entry(_, entry) => ledger.journal.push(entry),
+            BookRow::Container(owner, container) => ledger.containers.push((owner, container)),
+            BookRow::Session(session) => ledger.sessions.push(*session),
+            BookRow::Payment(payment) => ledger.transactions.push(*payment),
+            BookRow::House(account, balance) => ledger.house.push((account, balance)),
+            BookRow::Refund(refund) => ledger.refunds.push(*refund),
+            BookRow::Charge(_) | BookRow::Pending(..) => {}
+            BookRow::Unreadable { row, why } => unreadable = Some(format!("{row}: {why}")),
+        };
+        books.show(&mut see).await.map_err(|fault| fault.to_string())?;
+        unreadable.map_or(Ok(ledger), Err)
+    }
 }
 
 /// The judge.
@@ -55,10 +80,27 @@ pub struct Judge {
     /// What went out of and came into sessions by payments.
     paid: HashMap<u64, (i64, i64)>,
     returned: HashMap<u64, i64>,
+    /// What went out of sessions otherwise: refunds and fees.
+    given: HashMap<u64, i64>,
     /// References of payments seen in the journal.
     references: HashSet<String>,
+    /// What the entries of a payment move, by reference.
+    flows: HashMap<String, Flow>,
+    /// What the entries of a refund move from the payee and to the payer, by reference.
+    given_back: HashMap<String, (i64, i64)>,
     answers: HashMap<u64, Vec<u8>>,
     looks: u64,
+}
+
+/// What the entries of one payment move.
+#[derive(Clone, Copy, Debug, Default)]
+struct Flow {
+    /// Out of the payer's session.
+    out: i64,
+    /// Into the payee's session.
+    into: i64,
+    /// Out of the payee's session again: the fee.
+    fee: i64,
 }
 
 /// Old rows of the journal are read again every so many looks.
@@ -76,7 +118,8 @@ impl Judge {
         for session in &books.sessions {
             self.check_session(session)?;
         }
-        self.check_payments(&books.transactions, &books.sessions)
+        self.check_payments(&books.transactions, &books.sessions)?;
+        self.check_refunds(&books.refunds, &books.transactions)
     }
 
     /// I7, and the judge's own balances.
@@ -113,20 +156,40 @@ impl Judge {
             Reason::Unload | Reason::Cancel => *self.brought_in.entry(currency).or_default() -= minor,
             Reason::Return => *self.returned.entry(session_of(&debit)?).or_default() += minor,
             Reason::Payment => self.post_payment(entry, &debit, &credit)?,
-            _ => {}
+            reason => self.post_other(reason, entry, &debit, &credit),
         }
         Ok(())
     }
 
+    /// Refunds, fees, and whatever else goes out of a session.
+    fn post_other(&mut self, reason: Reason, entry: &Entry, debit: &str, credit: &str) {
+        let minor = entry.amount.minor;
+        if let Ok(session) = session_of(debit) {
+            *self.given.entry(session).or_default() += minor;
+            if let Some(flow) = self.flows.get_mut(&entry.reference).filter(|_| reason != Reason::Refund) {
+                flow.fee += minor;
+            }
+        }
+        if reason == Reason::Refund {
+            let sums = self.given_back.entry(entry.reference.clone()).or_default();
+            let is_owned = |account: &str| ["container/", "session/"].iter().any(|kind| account.starts_with(kind));
+            sums.0 += if is_owned(debit) { minor } else { 0 };
+            sums.1 += if is_owned(credit) { minor } else { 0 };
+        }
+    }
+
     fn post_payment(&mut self, entry: &Entry, debit: &str, credit: &str) -> Result<(), Lie> {
         let minor = entry.amount.minor;
+        let flow = self.flows.entry(entry.reference.clone()).or_default();
         if let Ok(payer) = session_of(debit) {
+            flow.out += minor;
             self.paid.entry(payer).or_default().0 += minor;
             if !self.references.insert(entry.reference.clone()) {
                 return Err(format!("I5: {} was paid twice", entry.reference));
             }
         }
         if let Ok(payee) = session_of(credit) {
+            flow.into += minor;
             self.paid.entry(payee).or_default().1 += minor;
         }
         Ok(())
@@ -188,11 +251,12 @@ impl Judge {
         let number = session.id.number();
         let (paid, received) = self.paid.get(&number).copied().unwrap_or_default();
         let returned = self.returned.get(&number).copied().unwrap_or(0);
+        let given = self.given.get(&number).copied().unwrap_or(0);
         let (opening, left) = (session.opening.minor, session.current.minor);
-        if opening + received != paid + returned + left {
+        if opening + received != paid + returned + given + left {
             return Err(format!(
                 "I3: session {number} opened with {opening} and received {received}, but paid {paid}, returned \
-                 {returned} and holds {left}"
+                 {returned}, gave {given} and holds {left}"
             ));
         }
         if session.uses > u32::from(session.use_limit.get()) {
@@ -220,10 +284,7 @@ impl Judge {
             if !self.references.contains(&name) {
                 return Err(format!("I4: payment {name} is not in the journal"));
             }
-            let (charged, credited) = (payment.charged, payment.credited);
-            if charged.currency == credited.currency && charged.minor < credited.minor {
-                return Err(format!("I4: payment {name} takes {charged} and gives {credited}"));
-            }
+            self.check_flow(payment, &name)?;
             for session in [payment.payer_session.number(), payment.payee_session.number()] {
                 let Some(session) = sessions.get(&session) else { return Err(format!("I3: {name} without a session")) };
                 if let SessionStatus::Ended(end, _) = session.status
@@ -238,6 +299,52 @@ impl Judge {
                 "I4: {} payments in the journal, {} in the table",
                 self.references.len(),
                 payments.len()
+            ));
+        }
+        Ok(())
+    }
+
+    /// I4: what the payer is debited is what the payee is credited, and the fee; and the table says what the journal says.
+    fn check_flow(&self, payment: &Transaction, name: &str) -> Result<(), Lie> {
+        let flow = self.flows.get(name).copied().unwrap_or_default();
+        let (charged, credited) = (payment.charged, payment.credited);
+        if (flow.out, flow.into, flow.fee) != (charged.minor, credited.minor, payment.fee.minor) {
+            return Err(format!("I4: payment {name} is {charged} for {credited}, the journal says {flow:?}"));
+        }
+        let net = flow.into - flow.fee;
+        if net < 0 || (charged.currency == credited.currency && flow.out != net + flow.fee) {
+            return Err(format!("I4: payment {name} takes {charged} and gives {net} and a fee of {}", flow.fee));
+        }
+        Ok(())
+    }
+
+    /// I4 of refunds: what goes back is what the payee gives, and never more than was paid.
+    fn check_refunds(&self, refunds: &[Refund], payments: &[Transaction]) -> Result<(), Lie> {
+        let key = |session: &protocol::value::SessionId, index: u16| (session.number(), index);
+        let paid: HashMap<_, _> =
+            payments.iter().map(|paid| (key(&paid.payer_session, paid.payer_index.get()), paid)).collect();
+        let mut sums = HashMap::<_, (i64, i64)>::new();
+        for refund in refunds {
+            let (name, of) = (refund.reference(), key(&refund.payer_session, refund.payer_index.get()));
+            let Some(paid) = paid.get(&of) else { return Err(format!("I4: refund {name} of no payment")) };
+            let sum = sums.entry(of).or_default();
+            *sum = (sum.0 + refund.given.minor, sum.1 + refund.returned.minor);
+            if sum.0 > paid.credited.minor || sum.1 > paid.charged.minor {
+                return Err(format!("I4: refund {name}: {sum:?} go back of {} and {}", paid.credited, paid.charged));
+            }
+            let journal = self.given_back.get(&name).copied().unwrap_or_default();
+            if journal != (refund.given.minor, refund.returned.minor) {
+                return Err(format!(
+                    "I4: refund {name} is {} for {}, the journal says {journal:?}",
+                    refund.given, refund.returned
+                ));
+            }
+        }
+        if self.given_back.len() != refunds.len() {
+            return Err(format!(
+                "I4: {} refunds in the journal, {} in the table",
+                self.given_back.len(),
+                refunds.len()
             ));
         }
         Ok(())

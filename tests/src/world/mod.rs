@@ -9,6 +9,7 @@ mod disk;
 pub mod fate;
 mod genesis;
 pub mod judge;
+mod logs;
 mod net;
 mod rest;
 pub mod run;
@@ -40,6 +41,10 @@ const CANARY_ACCOUNT: &str = "059013218175654";
 const DEAD_MILLIS: (i64, i64) = (50, 20_000);
 /// How far a clock jumps, milliseconds.
 const JUMP_MILLIS: i64 = 3_600_000;
+/// What it is called when the server's clock jumps.
+const SERVER_CLOCK: &str = "server's clock jumps";
+/// How wrong the server's clock gets, milliseconds: an hour back, and more than a day forward, by when sessions are over.
+const SERVER_JUMPS_MILLIS: [i64; 3] = [-JUMP_MILLIS, 25 * JUMP_MILLIS, 0];
 
 /// The world.
 pub struct World {
@@ -125,6 +130,9 @@ impl World {
             }
             if fate::strikes("clock jumps", |weather| weather.clock_jump) {
                 one_of(&clocks).set(between(-JUMP_MILLIS, JUMP_MILLIS));
+            }
+            if fate::strikes(SERVER_CLOCK, |weather| weather.server_clock) {
+                self.office.wrong_millis.set(*one_of(&SERVER_JUMPS_MILLIS));
             }
         }
     }

@@ -37,6 +37,8 @@ pub enum Letter {
         /// The CA1.
         ca1: Vec<u8>,
     },
+    /// A word at the counter: give back what this order paid.
+    GiveBack(String),
 }
 
 /// An answer, if there is one.
@@ -74,6 +76,11 @@ impl Net {
     /// Heals all links.
     pub fn heal(&self) {
         self.cut.borrow_mut().clear();
+    }
+
+    /// Something that a party says to people.
+    pub fn overhear(&self, what: &str, said: &str) {
+        self.leaks.borrow_mut().extend(inspect(what, said.as_bytes()).err());
     }
 
     /// Secrets that travelled in the clear since this was last asked.
@@ -165,7 +172,7 @@ fn damaged(letter: Letter) -> Letter {
             flip_a_bit(&mut ca1);
             Letter::Pay { order, ca1 }
         }
-        whole @ (Letter::Keys | Letter::Buy(_)) => whole,
+        whole @ (Letter::Keys | Letter::Buy(_) | Letter::GiveBack(_)) => whole,
     }
 }
 

@@ -5,19 +5,24 @@ use std::future::Future;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
-use merchant_widget::till::record::Flag;
+use merchant_widget::till::record::{Flag, LogStatus};
+use merchant_widget::till::refund::RefundLog;
+use protocol::Protocol;
+use protocol::money::Money;
+use protocol::persona::PersonaId;
 use protocol::value::{SessionId, from_base64};
-use server_stub::store::books::{BookRow, Books as _};
-use server_stub::store::record::Transaction;
+use server_stub::store::record::{Session, Transaction};
 use wallet_wasm::record::log::PaymentLog;
 use wallet_wasm::record::pending::PendingPayment;
 use wallet_wasm::wallet::books::{Books, find};
 use wallet_wasm::wallet::logs::Logs;
 
+use super::SERVER_CLOCK;
 use super::World;
+use super::fate;
 use super::judge::{Ledger, Lie, inspect};
 use super::shopper::Seat;
-use super::till::Stand;
+use super::till::{Books as Till, Stand};
 
 /// The result of something that never waits.
 pub fn at_once<T>(future: impl Future<Output = T>) -> T {
@@ -33,19 +38,7 @@ type Collected = HashMap<(u64, u16), Transaction>;
 impl World {
     /// The server's books as they lie on its disk.
     pub(super) fn ledger(&self) -> Result<Ledger, Lie> {
-        let mut ledger = Ledger::default();
-        let mut unreadable = None;
-        let mut see = |row| match row {
-            BookRow::Entry(_, entry) => ledger.journal.push(entry),
-            BookRow::Container(owner, container) => ledger.containers.push((owner, container)),
-            BookRow::Session(session) => ledger.sessions.push(*session),
-            BookRow::Payment(payment) => ledger.transactions.push(*payment),
-            BookRow::House(account, balance) => ledger.house.push((account, balance)),
-            BookRow::Refund(_) | BookRow::Charge(_) | BookRow::Pending(..) => {}
-            BookRow::Unreadable { row, why } => unreadable = Some(format!("{row}: {why}")),
-        };
-        at_once(self.office.platter.show(&mut see)).map_err(|fault| fault.to_string())?;
-        unreadable.map_or(Ok(ledger), Err)
+        at_once(Ledger::read(&*self.office.platter))
     }
 
     /// Compares everybody with the server.
@@ -56,18 +49,19 @@ impl World {
         let ledger = self.ledger()?;
         let name = |payment: &Transaction| (payment.payer_session.number(), payment.payer_index.get());
         let collected: Collected = ledger.transactions.iter().map(|payment| (name(payment), payment.clone())).collect();
+        inspect("the server's store", format!("{:?}", self.office.platter).as_bytes())?;
         for stand in &self.stands {
-            check_till(stand, &collected)?;
+            check_till(stand, &ledger, &collected)?;
         }
         for seat in &self.seats {
-            check_wallet(seat, &collected)?;
+            check_wallet(seat, &ledger, &collected)?;
         }
         Ok(())
     }
 }
 
 /// A wallet's own books, against what the server did.
-fn check_wallet(seat: &Seat, collected: &Collected) -> Result<(), Lie> {
+fn check_wallet(seat: &Seat, ledger: &Ledger, collected: &Collected) -> Result<(), Lie> {
     let who = seat.party.0;
     let fault = |fault: protocol::store::StoreFault| fault.to_string();
     let books = at_once(Books::load(&seat.disk)).map_err(fault)?;
@@ -84,8 +78,30 @@ fn check_wallet(seat: &Seat, collected: &Collected) -> Result<(), Lie> {
             books.closings.len()
         ));
     }
+    // Protocol 1.0 has no statements: where the server's clock was turned back, its wallets go by what they heard last.
+    if seat.protocol != Protocol::V1 || !fate::counts().contains_key(SERVER_CLOCK) {
+        check_balances(who, &books, ledger)?;
+    }
     seat.disk.dump().iter().try_for_each(|(place, bytes)| inspect(&format!("{place:?}"), bytes))?;
     logs.payments.iter().try_for_each(|held| check_receipt(who, &held.record, collected))
+}
+
+/// What a wallet shows is what the server holds for its persona.
+fn check_balances(who: u8, books: &Books, ledger: &Ledger) -> Result<(), Lie> {
+    let persona = books.persona().map_err(|fault| format!("I8: wallet {who}: {fault}"))?;
+    for (_, held) in ledger.containers.iter().filter(|(owner, _)| *owner == persona.id) {
+        let shown = books.container(held.available.currency);
+        if (shown.available, shown.on_hold) != (held.available, held.on_hold) {
+            let (shown, shown_hold) = (shown.available, shown.on_hold);
+            let (held, on_hold) = (held.available, held.on_hold);
+            return Err(format!("I8: wallet {who} shows {shown} ({shown_hold} on hold), {held} ({on_hold}) are there"));
+        }
+    }
+    let open = |session: &&Session| session.is_open() && session.persona == persona.id;
+    match ledger.sessions.iter().find(open) {
+        Some(session) => Err(format!("I8: session {} of wallet {who} never closes", session.id.number())),
+        None => Ok(()),
+    }
 }
 
 /// What is known of a payment that waits, for a lie's words.
@@ -119,7 +135,7 @@ fn check_receipt(who: u8, log: &PaymentLog, collected: &Collected) -> Result<(),
     }
 }
 
-fn check_till(stand: &Stand, collected: &Collected) -> Result<(), Lie> {
+fn check_till(stand: &Stand, ledger: &Ledger, collected: &Collected) -> Result<(), Lie> {
     let (who, books) = (stand.party.0, stand.disk.borrow());
     let Some(persona) = &books.persona else { return Err(format!("I8: till {who} never registered")) };
     if let Some(batch) = books.batches.iter().find(|batch| !batch.answered) {
@@ -137,5 +153,22 @@ fn check_till(stand: &Stand, collected: &Collected) -> Result<(), Lie> {
             return Err(format!("I8: till {who} is collecting order {} for ever", order.id));
         }
     }
-    Ok(())
+    check_refunds(who, &books, &persona.id, ledger)
+}
+
+/// What a till says that it gave back is what the server says.
+fn check_refunds(who: u8, books: &Till, persona: &PersonaId, ledger: &Ledger) -> Result<(), Lie> {
+    let open = |log: &&RefundLog| matches!(log.status, LogStatus::Attempt | LogStatus::Retry);
+    if let Some(log) = books.refunds.values().find(open) {
+        return Err(format!("I8: till {who} gives back for order {} for ever", log.order_id));
+    }
+    let done = books.refunds.values().filter(|log| log.status == LogStatus::Success);
+    let mut ours: Vec<_> = done.map(|log| (log.order_id.to_string(), log.amount, log.returned)).collect();
+    let theirs = ledger.refunds.iter().filter(|refund| refund.payee == *persona);
+    let mut theirs: Vec<_> =
+        theirs.map(|refund| (refund.order_id.to_string(), refund.given, Some(refund.returned))).collect();
+    let by_words = |one: &(String, Money, Option<Money>)| format!("{one:?}");
+    ours.sort_by_key(by_words);
+    theirs.sort_by_key(by_words);
+    if ours == theirs { Ok(()) } else { Err(format!("I8: till {who} gave back {ours:?}, the server {theirs:?}")) }
 }

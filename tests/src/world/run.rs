@@ -13,6 +13,7 @@ use super::clockwork::{self, Tasks};
 use super::fate::{self, Weather};
 use super::genesis::Genesis;
 use super::judge::{Ledger, Lie};
+use super::logs;
 use super::shopper::Script;
 
 /// How long the calm lasts at most, milliseconds: longer than any session that hands open, and any pause of anybody.
@@ -100,7 +101,7 @@ impl Genesis {
     pub fn run(&self, schedule: &Schedule, keep_diary: bool) -> Result<Report, Failure> {
         clockwork::begin(schedule.seed, self.millis());
         fate::begin(schedule.weather, schedule.deaths.clone(), keep_diary);
-        report(self.phases(schedule))
+        report(logs::listening(|| self.phases(schedule)))
     }
 
     /// Everything once, from registration to unloading, between one shopper and one merchant, and a death at each of
@@ -111,7 +112,8 @@ impl Genesis {
     pub fn tell(&self, deaths: &[u64], keep_diary: bool) -> Result<Report, Failure> {
         clockwork::begin(1995, self.millis());
         fate::begin(Weather::CALM, deaths.iter().copied().collect(), keep_diary);
-        report(watch(&self.world(Script::Story).for_two().begin(), self.millis() + STORY_MILLIS))
+        let world = || self.world(Script::Story).for_two().begin();
+        report(logs::listening(|| watch(&world(), self.millis() + STORY_MILLIS)))
     }
 
     /// The server's books at the end of a run.

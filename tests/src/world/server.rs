@@ -8,16 +8,20 @@ use std::sync::atomic::AtomicU64;
 
 use protocol::date::Date;
 use protocol::envelope::Envelope;
+use protocol::persona::PersonaId;
+use protocol::value::{Reading, Value as _};
 use server_stub::bank::Sandbox;
 use server_stub::keys::ServerKeys;
 use server_stub::server::{Answer, Config, Server};
-use server_stub::store::MemoryStore;
+use server_stub::store::record::LogKey;
+use server_stub::store::{MemoryStore, Store as _};
 use server_stub::vault::Vault;
 
 use super::clockwork::{Owner, fork, now_millis, sleep, spawn};
 use super::disk::ServerDisk;
 use super::judge::{Judge, Lie};
 use super::net::{Letter, Net};
+use super::rest::at_once;
 
 /// How often the server looks for sessions whose time is up, milliseconds.
 const SWEEP_MILLIS: i64 = 10_000;
@@ -52,6 +56,7 @@ impl Office {
 /// A running server: gone when it dies.
 pub struct Machine {
     server: Server,
+    platter: Arc<MemoryStore>,
     wrong_millis: Rc<Cell<i64>>,
     judge: Rc<RefCell<Judge>>,
     lies: Rc<RefCell<Vec<Lie>>>,
@@ -61,7 +66,8 @@ impl Machine {
     /// Starts the server on its disk.
     pub fn start(office: &Office, net: &Net, judge: Rc<RefCell<Judge>>, lies: Rc<RefCell<Vec<Lie>>>) {
         let wrong_millis = Rc::clone(&office.wrong_millis);
-        let machine = Rc::new(Self { server: office.open(), wrong_millis, judge, lies });
+        let machine =
+            Rc::new(Self { server: office.open(), platter: Arc::clone(&office.platter), wrong_millis, judge, lies });
         let listener = Rc::clone(&machine);
         net.listen(office.party, move |letter| {
             let machine = Rc::clone(&listener);
@@ -78,15 +84,17 @@ impl Machine {
         match letter {
             Letter::Keys => serde_json::to_vec(&self.server.published()).ok(),
             Letter::Message(message) => self.handle(&message).await,
-            Letter::Buy(_) | Letter::Pay { .. } => None,
+            Letter::Buy(_) | Letter::Pay { .. } | Letter::GiveBack(_) => None,
         }
     }
 
     async fn handle(&self, message: &[u8]) -> Option<Vec<u8>> {
         let mut rng = fork();
         let Answer::Reply(reply) = self.server.handle(message, self.now(), &mut rng).await else { return None };
-        let heard = self.judge.borrow_mut().hear(message, reply.as_bytes());
-        self.lies.borrow_mut().extend(heard.err());
+        if is_kept(&self.platter, message) {
+            let heard = self.judge.borrow_mut().hear(message, reply.as_bytes());
+            self.lies.borrow_mut().extend(heard.err());
+        }
         Some(reply.into_bytes())
     }
 
@@ -97,6 +105,15 @@ impl Machine {
             let _ = self.server.sweep(self.now()).await;
         }
     }
+}
+
+/// Whether the answer to a message is kept for ever: all but statements, which change nothing.
+fn is_kept(platter: &MemoryStore, message: &[u8]) -> bool {
+    let Ok(envelope) = Envelope::parse(message) else { return false };
+    let persona = envelope.pairs.get("id").and_then(|id| PersonaId::parse(id, Reading::STRICT));
+    let transaction = envelope.pairs.get("transaction").and_then(|number| number.parse().ok());
+    let Some((persona, transaction)) = persona.zip(transaction) else { return true };
+    at_once(platter.logged(&LogKey::Persona(persona, transaction))).is_ok_and(|logged| logged.is_some())
 }
 
 /// Whether a message is an `error`, which is not stored and so need not come again.

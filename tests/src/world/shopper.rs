@@ -14,6 +14,7 @@ use wallet_messages::{BindInstrument, Load, OpenSession, Phase, Register, Sessio
 use wallet_wasm::fault::WalletFault;
 use wallet_wasm::record::Page;
 use wallet_wasm::wallet::Wallet;
+use wallet_wasm::wallet::logs::Logs;
 use wallet_wasm::world::{PageOutcome, World};
 
 use super::clockwork::{Owner, between, fork, happens, now_millis, one_of, sleep, spawn};
@@ -137,6 +138,8 @@ enum Button {
     Pay,
     Close,
     Resume,
+    GiveBack,
+    Refresh,
 }
 
 impl Button {
@@ -146,15 +149,26 @@ impl Button {
             8..14 => Self::Unload,
             14..30 => Self::Open,
             30..82 => Self::Pay,
-            82..90 => Self::Close,
-            _ => Self::Resume,
+            82..88 => Self::Close,
+            88..92 => Self::Resume,
+            92..97 => Self::GiveBack,
+            _ => Self::Refresh,
         }
     }
 }
 
 /// Every procedure once: what is pressed in a world that is told step by step.
-const STORY: [Button; 7] =
-    [Button::Load, Button::Open, Button::Pay, Button::Pay, Button::Close, Button::Unload, Button::Resume];
+const STORY: [Button; 9] = [
+    Button::Load,
+    Button::Open,
+    Button::Pay,
+    Button::Pay,
+    Button::GiveBack,
+    Button::Close,
+    Button::Unload,
+    Button::Refresh,
+    Button::Resume,
+];
 
 /// What a hand does when it is ready.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -241,6 +255,14 @@ impl Hand {
     }
 
     async fn press(&self, button: Button) -> Result<(), String> {
+        let outcome = self.push(button).await;
+        if let Err(said) = &outcome {
+            self.net.overhear("an error", said);
+        }
+        outcome
+    }
+
+    async fn push(&self, button: Button) -> Result<(), String> {
         match button {
             Button::Load => self.load().await,
             Button::Unload => self.unload().await,
@@ -248,7 +270,20 @@ impl Hand {
             Button::Pay => self.pay().await,
             Button::Close => self.close().await,
             Button::Resume => self.wallet.resume().await.map(drop).map_err(|fault| fault.to_string()),
+            Button::GiveBack => self.ask_back().await,
+            Button::Refresh => self.wallet.refresh().await.map(drop).map_err(|fault| fault.to_string()),
         }
+    }
+
+    /// Asks the merchant to give back what one of the paid orders cost.
+    async fn ask_back(&self) -> Result<(), String> {
+        let logs = Logs::load(&self.seat.disk).await.map_err(|fault| fault.to_string())?;
+        let paid: Vec<_> =
+            logs.payments.iter().map(|held| &held.record).filter(|log| log.answer.problem.is_none()).collect();
+        let log = if paid.is_empty() { return Err("nothing is paid".to_owned()) } else { *one_of(&paid) };
+        let shop = self.tills.iter().find(|(origin, _)| *origin == log.page.origin).ok_or("an unknown shop")?;
+        let heard = self.net.call(self.seat.party, shop.1, Letter::GiveBack(log.order.clone())).await;
+        heard.map(drop).ok_or_else(|| "the till does not say that it will".to_owned())
     }
 
     async fn instrument(&self) -> Option<String> {
@@ -308,6 +343,8 @@ impl Hand {
         for session in home.sessions.iter().filter(|session| session.state != SessionState::Closed) {
             let _ = self.wallet.close_session(&session.id).await;
         }
+        // What merchants gave back is told by statements alone, and those of protocol 1.0 do not.
+        let _ = self.wallet.refresh().await;
     }
 }
 

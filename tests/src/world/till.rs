@@ -18,19 +18,21 @@ use protocol::date::Date;
 use protocol::keys::Published;
 use protocol::message::offer::Note;
 use protocol::money::{Currency, Money};
+use protocol::outcome::Problem;
 use protocol::persona::RequestedId;
 use protocol::value::{Address, Index, Language, Num, OrderId, Reading, Text, Token, Value as _};
 use thiserror::Error;
 use tokio::sync::{Notify, oneshot};
 
 mod books;
+mod refunds;
 
 pub use books::Books;
 use books::Conflict;
 
 use super::clockwork::{Owner, fork, now_millis, sleep, spawn};
 use super::disk::{self, DiskFault};
-use super::fate::note;
+use super::fate::{count, note};
 use super::net::{Letter, Net};
 
 /// How long an order stands, seconds.
@@ -130,6 +132,7 @@ impl Till {
         });
         spawn(party, Rc::clone(&till).collect());
         spawn(party, Rc::clone(&till).keep_sessions());
+        spawn(party, Rc::clone(&till).keep_refunds());
         till.launch();
         till
     }
@@ -179,6 +182,7 @@ impl Till {
         match letter {
             Letter::Buy(price) => self.place(price).await.map(String::into_bytes),
             Letter::Pay { order, ca1 } => self.take(&order, ca1).await,
+            Letter::GiveBack(order) => self.give_back(&order).await,
             Letter::Message(_) | Letter::Keys => None,
         }
     }
@@ -313,6 +317,7 @@ impl Till {
         let concluded = conclude(&underway, reply, self.now()).map_err(|_| Stop::Crypto)?;
         match concluded {
             Concluded::Decided(changes, answers) => {
+                count_expired(&changes);
                 self.commit(changes).await?;
                 for (payment, answer) in &answers {
                     self.tell(payment, Some(answer));
@@ -432,6 +437,17 @@ impl Till {
                 self.commit(refused(pending, &fault)).await?;
                 Err(Stop::Answer(fault))
             }
+        }
+    }
+}
+
+/// Counts payments whose session was over by the time the server saw them.
+fn count_expired(changes: &ChangeSet) {
+    for change in &changes.0 {
+        if let Change::PutCollection(log) = change
+            && log.result == Some(Problem::SESSION_EXPIRED)
+        {
+            count("sessions over in mid-payment");
         }
     }
 }

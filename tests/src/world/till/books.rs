@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use merchant_widget::till::collection::Underway;
 use merchant_widget::till::record::{Batch, CollectionLog, Order, Pending, Persona, SalesSession};
+use merchant_widget::till::refund::RefundLog;
 use merchant_widget::till::{Change, ChangeSet};
 
 /// What a till keeps on its disk.
@@ -23,6 +24,8 @@ pub struct Books {
     pub log: BTreeMap<String, CollectionLog>,
     /// CA2s.
     pub batches: Vec<Batch>,
+    /// What goes back.
+    pub refunds: BTreeMap<String, RefundLog>,
 }
 
 /// Somebody was faster.
@@ -38,6 +41,7 @@ impl Books {
                 session.version.0 == stored.map_or(0, |stored| stored.version.0)
             }
             Change::PutCollection(log) => log.version.0 == self.log.get(&log.payment).map_or(0, |log| log.version.0),
+            Change::PutRefund(log) => log.version.0 == self.refunds.get(log.id.as_str()).map_or(0, |log| log.version.0),
             _ => true,
         }
     }
@@ -81,8 +85,12 @@ impl Books {
                     persona.server_key = key;
                 }
             }
+            Change::PutRefund(mut log) => {
+                log.version.0 += 1;
+                self.refunds.insert(log.id.as_str().to_owned(), log);
+            }
             // Logs that no step reads again here.
-            Change::PutOpening(_) | Change::PutRefund(_) | Change::PutSettlement(_) => {}
+            Change::PutOpening(_) | Change::PutSettlement(_) => {}
         }
     }
 
