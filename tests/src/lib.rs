@@ -3,6 +3,7 @@
 pub mod browser;
 pub mod demo;
 pub mod gallery;
+pub mod proxy;
 pub mod screens;
 pub mod town;
 pub mod widget;
