@@ -80,16 +80,31 @@ pub fn time(date: Date) -> Markup {
     html! { time datetime={ (day) "T" (time) "Z" } { (day) " " (time) } }
 }
 
+/// The heads of columns of numbers, which stand at the right.
+const NUMBERS: [&str; 7] =
+    ["till-amount", "till-balance", "till-uses", "till-collected", "till-attempts", "till-quantity", "till-unit"];
+
+/// The one table of a page, which has its title.
+pub fn only_table(texts: Texts, title: &str, heads: &[&str], rows: &[Markup]) -> Markup {
+    table_of(texts, &html! { caption.hidden { (title) } }, title, heads, rows)
+}
+
+/// A table under a title of its own.
+pub fn table(texts: Texts, title: &str, heads: &[&str], rows: &[Markup]) -> Markup {
+    table_of(texts, &html! { caption { (title) } }, title, heads, rows)
+}
+
 /// A table, or that there is nothing.
-pub fn table(texts: Texts, caption: &str, heads: &[&str], rows: &[Markup]) -> Markup {
+fn table_of(texts: Texts, caption: &Markup, title: &str, heads: &[&str], rows: &[Markup]) -> Markup {
+    let class = |head: &&str| NUMBERS.contains(head).then_some("money");
     html! {
         @if rows.is_empty() {
             p { (texts.get("till-nothing")) }
         } @else {
-            div.scroll tabindex="0" role="region" aria-label=(caption) {
+            div.scroll tabindex="0" role="region" aria-label=(title) {
                 table {
-                    caption { (caption) }
-                    thead { tr { @for head in heads { th scope="col" { (texts.get(head)) } } } }
+                    (caption)
+                    thead { tr { @for head in heads { th scope="col" class=[class(head)] { (texts.get(head)) } } } }
                     tbody { @for row in rows { tr { (row) } } }
                 }
             }

@@ -12,7 +12,7 @@ use protocol::outcome::Problem as Code;
 use super::super::Till;
 use super::super::problem::Problem;
 use super::super::store::hooks::{Delivery, Webhook};
-use super::frame::{page, table, time, token};
+use super::frame::{only_table, page, table, time, token};
 use super::login::Merchant;
 use super::orders::{PAYMENT_HEADS, REFUND_HEADS, log_name, payment_rows, refund_rows};
 use super::query::{Query, ROWS};
@@ -53,7 +53,7 @@ fn searched(
     let title = texts.get(title);
     let body = html! {
         (query.form(texts, path, false))
-        (table(texts, title, heads, &rows))
+        (only_table(texts, title, heads, &rows))
         (query.pager(texts, path, more))
     };
     page(merchant, path, title, &body).into_response()
@@ -82,7 +82,7 @@ pub async fn sessions(
     let rows: Vec<_> = sessions.iter().map(row).collect();
     let heads = ["till-session", "till-opened", "till-closed", "till-uses", "till-collected"];
     let title = texts.get("till-sessions");
-    let body = html! { (table(texts, title, &heads, &rows)) (query.pager(texts, path, more)) };
+    let body = html! { (only_table(texts, title, &heads, &rows)) (query.pager(texts, path, more)) };
     Ok(page(&merchant, path, title, &body).into_response())
 }
 
@@ -100,22 +100,25 @@ pub async fn webhooks(
     };
     let rows: Vec<_> = hooks.iter().map(hook_row).collect();
     let heads = ["till-address", "till-events", "till-placed"];
-    let tried: Vec<_> = deliveries.iter().map(|delivery| delivery_row(&merchant, delivery)).collect();
+    let tried: Vec<_> = deliveries.iter().map(|delivery| delivery_row(&merchant, &hooks, delivery)).collect();
     let log = ["till-event", "till-address", "till-log", "till-attempts", "till-answer", "till-again"];
     let title = texts.get("till-webhooks");
     let body = html! {
         (query.done(texts))
-        (table(texts, title, &heads, &rows))
-        (table(texts, texts.get("till-deliveries"), &log, &tried))
+        p { (texts.get("till-webhooks-text")) }
+        (only_table(texts, title, &heads, &rows))
+        @if !tried.is_empty() { (table(texts, texts.get("till-deliveries"), &log, &tried)) }
     };
     Ok(page(&merchant, "/dashboard/webhooks", title, &body).into_response())
 }
 
-fn delivery_row(merchant: &Merchant, delivery: &Delivery) -> Markup {
+fn delivery_row(merchant: &Merchant, hooks: &[Webhook], delivery: &Delivery) -> Markup {
     let texts = merchant.texts;
+    // One that was removed is known by its name alone.
+    let address = hooks.iter().find(|hook| hook.id == delivery.webhook).map_or(&delivery.webhook, |hook| &hook.url);
     html! {
         th scope="row" { (delivery.event) }
-        td { (delivery.webhook) }
+        td { (address) }
         td { (texts.get(&format!("till-delivery-{}", delivery.state.as_str()))) }
         td.money { (delivery.attempts) }
         td {
@@ -153,7 +156,7 @@ pub async fn settlements(
         (query.done(texts))
         p { (texts.get("till-settle-text")) }
         form method="post" action=(path) { (token(&merchant)) button { (texts.get("till-settle")) } }
-        (table(texts, title, &heads, &rows))
+        (only_table(texts, title, &heads, &rows))
         (query.pager(texts, path, more))
     };
     Ok(page(&merchant, path, title, &body).into_response())

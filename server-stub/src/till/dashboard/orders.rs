@@ -14,7 +14,7 @@ use protocol::outcome::Problem as Code;
 use super::super::api::orders::find;
 use super::super::problem::Problem;
 use super::super::{Till, api_key};
-use super::frame::{page, table, time, token};
+use super::frame::{only_table, page, table, time, token};
 use super::login::Merchant;
 use super::query::{Query, ROWS};
 use crate::texts::Texts;
@@ -44,7 +44,7 @@ pub async fn list(
     let body = html! {
         (query.done(texts))
         (query.form(texts, "/dashboard", true))
-        (table(texts, title, &heads, &rows))
+        (only_table(texts, title, &heads, &rows))
         (query.pager(texts, "/dashboard", more))
         (exports(texts, &query))
     };
