@@ -8,7 +8,7 @@
 //! | --- | --- |
 //! | `GET .../pay` | the page |
 //! | `GET .../pay?qr` | the page's address as a code, SVG |
-//! | `GET .../pay?style`, `?script` | what the page loads |
+//! | `GET .../pay?style`, `?script`, `?watch` | what the page loads |
 //!
 //! Invariant: the page says nothing that the signed offer does not say, but for the order's status.
 
@@ -30,6 +30,7 @@ const POLICY: &str = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; 
                       require-trusted-types-for 'script'; trusted-types 'none'";
 const STYLE: &str = include_str!("../../../www/shop/pay-page.css");
 const SCRIPT: &str = include_str!("../../../merchant-widget/js/pay-cash.js");
+const WATCH: &str = include_str!("../../../www/shop/pay-page.js");
 /// Pixels of the code on a screen; the picture itself has no size of its own.
 const CODE_PIXELS: u32 = 240;
 
@@ -40,6 +41,7 @@ enum Part {
     Code,
     Style,
     Script,
+    Watch,
 }
 
 impl Part {
@@ -49,6 +51,7 @@ impl Part {
             Some("qr") => Self::Code,
             Some("style") => Self::Style,
             Some("script") => Self::Script,
+            Some("watch") => Self::Watch,
             _ => Self::Page,
         }
     }
@@ -61,6 +64,7 @@ pub fn answer(order: Option<&Order>, now: Date, query: Option<&str>, headers: &H
     match (Part::of(query), offer) {
         (Part::Style, _) => file("text/css; charset=utf-8", STYLE.to_owned()),
         (Part::Script, _) => file("text/javascript; charset=utf-8", SCRIPT.to_owned()),
+        (Part::Watch, _) => file("text/javascript; charset=utf-8", WATCH.to_owned()),
         (_, None) => (StatusCode::NOT_FOUND, secured(page::missing(texts).into_response())).into_response(),
         (Part::Code, Some((_, offer))) => code(&offer.request.url_pay_to.to_string()),
         (Part::Page, Some((order, offer))) => {

@@ -115,6 +115,7 @@ fn frame(texts: Texts, title: &str, body: &Markup) -> Markup {
                 title { (title) " · Pay Cash" }
                 link rel="stylesheet" href="pay?style";
                 script async src="pay?script" {}
+                script defer src="pay?watch" {}
             }
             body { main { (body) } }
         }

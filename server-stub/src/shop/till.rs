@@ -124,7 +124,7 @@ impl Till {
     /// Passes the payment page and its parts through, in the reader's language.
     pub async fn pass_page(&self, order: &str, query: Option<&str>, language: Option<&HeaderValue>) -> Response {
         let Some(url) = self.address(order, "pay") else { return StatusCode::NOT_FOUND.into_response() };
-        let part = query.filter(|part| ["qr", "style", "script"].contains(part));
+        let part = query.filter(|part| ["qr", "style", "script", "watch"].contains(part));
         let request = self.client.get(part.map_or(url.clone(), |part| format!("{url}?{part}")));
         pass(match language {
             Some(language) => request.header(header::ACCEPT_LANGUAGE, language),
