@@ -170,7 +170,8 @@ impl<'a> Shopper<'a> {
                 let told = self.browser.driver().execute(told, vec![]).await?;
                 Ok((told.json() == true).then_some(false))
             });
-            if asked.await? {
+            // Where nothing happens for half a minute, anybody clicks once more.
+            if asked.await.unwrap_or(false) {
                 WalletScreens(self.browser).approval().await?;
                 return Ok(checkout);
             }
