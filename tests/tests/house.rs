@@ -12,7 +12,7 @@ use serde_json::Value;
 
 /// Which member of the workspace may depend on which others (design.md, "The house"). Not even for their tests do they
 /// depend on more: what needs several of them is a test in `tests`.
-const MAY_USE: [(&str, &[&str]); 8] = [
+const MAY_USE: [(&str, &[&str]); 9] = [
     ("protocol", &[]),
     ("wallet-messages", &[]),
     ("wallet-wasm", &["protocol", "wallet-messages"]),
@@ -20,6 +20,7 @@ const MAY_USE: [(&str, &[&str]); 8] = [
     ("merchant-widget", &["protocol"]),
     ("server-stub", &["merchant-widget", "protocol"]),
     ("tests", &["merchant-widget", "protocol", "server-stub", "wallet-messages", "wallet-wasm"]),
+    ("fuzz", &["merchant-widget", "protocol", "server-stub", "tests", "wallet-messages", "wallet-wasm"]),
     ("xtask", &[]),
 ];
 

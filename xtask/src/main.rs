@@ -3,7 +3,9 @@
 mod bench;
 mod build;
 mod demo;
+mod fuzz;
 mod house;
+mod mutants;
 mod run;
 mod soak;
 mod test;
@@ -38,7 +40,7 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    match execute(Args::parse().command) {
+    match fuzz::be_rustc().unwrap_or_else(|| execute(Args::parse().command)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error:#}");

@@ -1,15 +1,24 @@
-//! `cargo xtask soak`: the tests that take too long for every day (those marked `#[ignore]`).
+//! `cargo xtask soak`: the tests that take too long for every day (those marked `#[ignore]`), fuzzing for longer than half a
+//! minute, and mutants.
 
 use anyhow::Result;
 use clap::Args;
 
-use crate::{build, house::House, run::say, test, tools};
+use crate::{build, fuzz, house::House, mutants, run::say, test, tools};
+
+/// The word for fuzzing.
+const FUZZ: &str = "fuzz";
+/// The word for mutation testing; names of its passes may follow.
+const MUTANTS: &str = "mutants";
 
 /// What of `cargo xtask soak` to run.
 #[derive(Args)]
 pub struct Options {
-    /// Only tests whose names hold one of these words.
+    /// Only tests whose names hold one of these words; `fuzz` is fuzzing, `mutants` is mutation testing.
     names: Vec<String>,
+    /// How long each fuzz target runs.
+    #[arg(long, default_value_t = 600)]
+    seconds: u32,
 }
 
 /// Runs the long tests.
@@ -18,12 +27,26 @@ pub struct Options {
 ///
 /// If one fails.
 pub fn soak(house: &House, options: &Options) -> Result<()> {
-    tools::chromium(house)?;
-    build::build(house)?;
-    let mut filter = vec!["--profile", "soak", "--run-ignored", "only", "--no-tests", "pass"];
-    filter.extend(options.names.iter().map(String::as_str));
-    let lines = test::nextest(house, &filter)?;
+    let mut lines = Vec::new();
+    match options.names.first().map(String::as_str) {
+        Some(FUZZ) => lines.extend(fuzz::fuzz(house, options.seconds)?),
+        Some(MUTANTS) => lines.extend(mutants::mutants(house, &options.names[1..])?),
+        Some(_) => lines.extend(long_tests(house, &options.names)?),
+        None => {
+            lines.extend(long_tests(house, &[])?);
+            lines.extend(fuzz::fuzz(house, options.seconds)?);
+            lines.extend(mutants::mutants(house, &[])?);
+        }
+    }
     say("the long tests passed");
     println!("{}", lines.join("\n"));
     Ok(())
+}
+
+fn long_tests(house: &House, names: &[String]) -> Result<Vec<String>> {
+    tools::chromium(house)?;
+    build::build(house)?;
+    let mut filter = vec!["--profile", "soak", "--run-ignored", "only", "--no-tests", "pass"];
+    filter.extend(names.iter().map(String::as_str));
+    test::nextest(house, &filter)
 }

@@ -11,7 +11,7 @@ use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
 
 use crate::{
-    build,
+    build, fuzz,
     house::{House, Target},
     run::{run, run_and_pick, say},
     tools::{self, WASM_TARGET},
@@ -38,6 +38,8 @@ enum Step {
     Unit,
     /// The examples in the documentation.
     Examples,
+    /// Half a minute of fuzzing for each thing that reads what others wrote.
+    Fuzz,
     /// The tests that run as wasm inside a browser.
     Wasm,
     /// The tests that drive Chromium with the built extension.
@@ -62,6 +64,9 @@ const BROWSER_TESTS: &str = "package(tests) & binary(/^browser/)";
 
 /// Folders of scripts that no build changes, and of what is compiled against them.
 const TYPED: &[&str] = &["merchant-widget/js", "www/shop", "tests/types"];
+
+/// How long each fuzz target runs.
+const FUZZ_SECS: u32 = 30;
 
 /// Longest wait for one file of tests in a browser: unoptimised, with every bit of a sealed message flipped in turn.
 const WASM_PATIENCE_SECS: &str = "300";
@@ -112,6 +117,7 @@ impl Step {
             Self::Build => built(house)?,
             Self::Unit => return nextest(house, &["-E", &format!("not ({BROWSER_TESTS})")]),
             Self::Examples => run(&mut house.cargo(&["test", "--workspace", "--doc", "--locked"]))?,
+            Self::Fuzz => return fuzz::fuzz(house, FUZZ_SECS),
             Self::Wasm => wasm(house)?,
             Self::Browser => return browser(house),
             Self::Extension => extension(house)?,

@@ -45,6 +45,7 @@ pub fn install_all(house: &House) -> Result<()> {
     cargo_deny(house)?;
     postgresql(house)?;
     flask(house);
+    cplusplus(house)?;
     say("everything is installed");
     Ok(())
 }
@@ -184,6 +185,29 @@ pub fn flask(house: &House) -> bool {
 fn has_flask(house: &House) -> bool {
     let pythons = [house.find("python3"), Some(PathBuf::from("/usr/bin/python3"))];
     pythons.into_iter().flatten().any(|python| output(house.command(python).args(["-c", "import flask"])).is_ok())
+}
+
+/// A C++ compiler, for libFuzzer.
+///
+/// # Errors
+///
+/// If it is missing and cannot be installed.
+pub fn cplusplus(house: &House) -> Result<()> {
+    if std::env::var_os("CXX").is_some() || house.find("c++").is_some() {
+        return Ok(());
+    }
+    apt_install(house, &["g++"])
+}
+
+/// The program that changes our code and sees whether a test notices.
+///
+/// # Errors
+///
+/// If it is missing and cannot be installed.
+pub fn cargo_mutants(house: &House) -> Result<()> {
+    let version = "27.1.0".to_owned();
+    let programs = &["cargo-mutants"];
+    cargo_install(house, &CargoTool { package: "cargo-mutants", programs, version, exact: true, locked: true })
 }
 
 fn cargo_install(house: &House, tool: &CargoTool) -> Result<()> {

@@ -69,6 +69,7 @@ use crate::log;
 use crate::serve::until_asked;
 use crate::settings::{LogSettings, SECURITY_CONTACT};
 use api::access::{REMEMBERED_SECS, Scope};
+pub use api::refunds::RefundForm;
 use collector::{Collector, Incoming};
 use dashboard::Door;
 use desk::{Clock, Desk};

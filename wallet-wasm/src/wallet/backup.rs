@@ -39,7 +39,7 @@ const SEALED_AT: usize = SALT_AT + 16;
 
 /// What is in a file of version 1. Fields are only ever added, with a default.
 #[derive(Clone, Serialize, Deserialize)]
-struct Contents {
+pub struct Contents {
     application: Application,
     id: PersonaId,
     email: String,
@@ -137,23 +137,46 @@ fn instrument_contents(instrument: &Instrument, vault: &Vault) -> Result<Instrum
     Ok(InstrumentContents { id, kind, last_digits, number, unloads, loads, status, recurring, autoclose })
 }
 
-/// Opens a file.
-fn read(file: &str, passphrase: &str) -> Result<Contents, WalletFault> {
-    let wrong = || WalletFault::BackupWrong;
-    let text = Some(file).filter(|file| file.len() <= MAX_FILE_BYTES).ok_or_else(wrong)?;
-    let base64: String = text.trim().strip_prefix(HEADING).ok_or_else(wrong)?.split_whitespace().collect();
-    let bytes = from_base64(&base64).ok_or_else(wrong)?;
-    match bytes.first() {
-        Some(&VERSION) => {}
-        Some(later) if *later > VERSION => return Err(WalletFault::BackupVersion),
-        _ => return Err(wrong()),
+/// A file that is of its form, and not opened yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BackupFile {
+    cost: Cost,
+    /// All before the nonce.
+    head: Vec<u8>,
+    sealed: Vec<u8>,
+}
+
+impl BackupFile {
+    /// Reads the text of a file.
+    ///
+    /// # Errors
+    /// It is no such file, or of a later version.
+    pub fn read(file: &str) -> Result<Self, WalletFault> {
+        let wrong = || WalletFault::BackupWrong;
+        let text = Some(file).filter(|file| file.len() <= MAX_FILE_BYTES).ok_or_else(wrong)?;
+        let base64: String = text.trim().strip_prefix(HEADING).ok_or_else(wrong)?.split_whitespace().collect();
+        let bytes = from_base64(&base64).ok_or_else(wrong)?;
+        match bytes.first() {
+            Some(&VERSION) => {}
+            Some(later) if *later > VERSION => return Err(WalletFault::BackupVersion),
+            _ => return Err(wrong()),
+        }
+        let (head, sealed) = bytes.split_at_checked(SEALED_AT).ok_or_else(wrong)?;
+        let number = |at: usize| head[at..at + 4].try_into().map(u32::from_be_bytes).map_err(|_| wrong());
+        let cost = Cost { memory_kib: number(1)?, passes: number(5)?, lanes: number(9)? };
+        Ok(Self { cost, head: head.to_vec(), sealed: sealed.to_vec() })
     }
-    let (head, sealed) = bytes.split_at_checked(SEALED_AT).ok_or_else(wrong)?;
-    let number = |at: usize| head[at..at + 4].try_into().map(u32::from_be_bytes).map_err(|_| wrong());
-    let cost = Cost { memory_kib: number(1)?, passes: number(5)?, lanes: number(9)? };
-    let locked = Locked::of_stored(passphrase, &head[SALT_AT..], cost).map_err(|_| wrong())?;
-    let json = locked.open(&associated(head), sealed).map_err(|_| wrong())?;
-    serde_json::from_slice(json.expose()).map_err(|_| wrong())
+
+    /// Opens it.
+    ///
+    /// # Errors
+    /// The passphrase is another one, or a byte was changed.
+    pub fn open(&self, passphrase: &str) -> Result<Contents, WalletFault> {
+        let Self { cost, head, sealed } = self;
+        let wrong = |_| WalletFault::BackupWrong;
+        let locked = Locked::of_stored(passphrase, &head[SALT_AT..], *cost).map_err(wrong)?;
+        Contents::of_json(locked.open(&associated(head), sealed).map_err(wrong)?.expose())
+    }
 }
 
 /// Writes what a file holds into a new wallet, whose vault `passphrase` opens. What the server knows is asked for then.
@@ -167,18 +190,37 @@ pub fn restore(
     cost: Cost,
     env: &mut Env<'_>,
 ) -> Result<(ChangeSet, Vault), WalletFault> {
-    let contents = read(file, file_passphrase)?;
+    let contents = BackupFile::read(file)?.open(file_passphrase)?;
     let (record, vault) = VaultRecord::create(passphrase, cost, env.rng)?;
-    let mut changes = ChangeSet::new();
+    let mut changes = contents.records(&vault, env)?;
     changes.write(&record);
-    changes.create(&persona(&contents, &vault, env)?);
-    changes.write(&contents.application);
-    changes.write(&Container::empty(contents.currency));
-    for saved in &contents.instruments {
-        changes.write(&instrument(saved, &vault, env)?);
-    }
-    changes.write(&Settings { recovering: true, ..Settings::default() });
     Ok((changes, vault))
+}
+
+impl Contents {
+    /// Reads what was sealed.
+    ///
+    /// # Errors
+    /// It is not of its form.
+    pub fn of_json(json: &[u8]) -> Result<Self, WalletFault> {
+        serde_json::from_slice(json).map_err(|_| WalletFault::BackupWrong)
+    }
+
+    /// The records of a new wallet, their secrets sealed by its vault.
+    ///
+    /// # Errors
+    /// The private key is not of its form.
+    pub fn records(&self, vault: &Vault, env: &mut Env<'_>) -> Result<ChangeSet, WalletFault> {
+        let mut changes = ChangeSet::new();
+        changes.create(&persona(self, vault, env)?);
+        changes.write(&self.application);
+        changes.write(&Container::empty(self.currency));
+        for saved in &self.instruments {
+            changes.write(&instrument(saved, vault, env)?);
+        }
+        changes.write(&Settings { recovering: true, ..Settings::default() });
+        Ok(changes)
+    }
 }
 
 fn persona(contents: &Contents, vault: &Vault, env: &mut Env<'_>) -> Result<Persona, WalletFault> {

@@ -13,7 +13,7 @@
 
 pub mod approval;
 mod autoclose;
-mod backup;
+pub mod backup;
 pub mod binding;
 pub mod books;
 pub mod closing;
@@ -31,7 +31,7 @@ pub mod payment;
 pub mod registration;
 mod report;
 mod rules;
-mod server;
+pub mod server;
 mod statement;
 pub mod step;
 pub mod view;
