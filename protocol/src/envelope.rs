@@ -121,3 +121,6 @@ fn checksum(protocol: Protocol, header: &str, body: &str) -> String {
     }
     to_base64(&protocol.suite().digest(&stripped))
 }
+
+#[cfg(test)]
+mod tests;

@@ -350,3 +350,6 @@ impl Value for Amounts {
         Cow::Owned(self.0.iter().map(Money::to_string).collect::<Vec<_>>().join(";"))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -156,7 +156,7 @@ impl Pairs {
     pub fn write(&self, out: &mut String) {
         for (entry, (label, value)) in self.entries.iter().zip(self.iter()) {
             out.push_str(label);
-            if value.contains('\n') {
+            if needs_lines(value) {
                 out.push(';');
                 write_continuations(value.split('\n'), out);
             } else if entry.folds && value.len() > FOLD_AT {
@@ -178,6 +178,14 @@ impl Pairs {
         self.write(&mut text);
         text
     }
+}
+
+/// Whether a value would come back as another from the line of its label: there blanks at the ends are trimmed, and a tab
+/// may not stand.
+fn needs_lines(value: &str) -> bool {
+    value.starts_with(' ')
+        || value.ends_with(' ')
+        || value.bytes().fold(false, |found, byte| found | matches!(byte, b'\n' | b'\t'))
 }
 
 fn write_continuations<'a>(lines: impl Iterator<Item = &'a str>, out: &mut String) {
@@ -312,7 +320,7 @@ fn trim(text: &str) -> &str {
 }
 
 /// Control characters, line separators and bidirectional controls: what could show one thing and mean another.
-fn is_forbidden(c: char) -> bool {
+pub(crate) fn is_forbidden(c: char) -> bool {
     c.is_control() || matches!(c, '\u{2028}' | '\u{2029}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
 }
 

@@ -323,3 +323,6 @@ macro_rules! record {
     (@hashed hashed) => { true };
     (@hashed plain) => { false };
 }
+
+#[cfg(test)]
+mod tests;

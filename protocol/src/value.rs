@@ -7,6 +7,7 @@ use std::fmt;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
+use crate::pairs::is_forbidden;
 use crate::suite::Protocol;
 use crate::template::Kind;
 
@@ -122,7 +123,14 @@ fn is_token(text: &str, limit: usize) -> bool {
 }
 
 fn is_text(text: &str, limit: usize) -> bool {
-    !text.is_empty() && text.len() <= 4 * limit && text.chars().count() <= limit
+    !text.is_empty() && text.len() <= 4 * limit && text.chars().count() <= limit && may_stand(text)
+}
+
+/// Whether a section may hold the text: what is a value here can be sent.
+fn may_stand(text: &str) -> bool {
+    // Nearly every text is printable ASCII, which a look at all bytes at once tells.
+    text.bytes().fold(true, |plain, byte| plain & matches!(byte, b' '..=b'~'))
+        || !text.contains(|c| is_forbidden(c) && !matches!(c, '\n' | '\t'))
 }
 
 fn is_address(text: &str) -> bool {
@@ -154,17 +162,22 @@ fn is_names(text: &str) -> bool {
 }
 
 fn is_url(text: &str) -> bool {
-    if text.len() > Url::MAX_BYTES || text.contains(|c: char| c.is_whitespace() || c.is_control()) {
+    if text.len() > Url::MAX_BYTES || text.contains(|c: char| c.is_whitespace() || is_forbidden(c)) {
         return false;
     }
+    let Some((scheme, _)) = scheme_and_authority(text) else { return false };
     let Ok(url) = url::Url::parse(text) else { return false };
     let here = matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
-    let scheme = url.scheme() == "https" || (url.scheme() == "http" && here);
-    // The parser repairs much ("https:/x", "https:\\x"); what it had to repair is refused.
-    let absolute =
-        text.get(..url.scheme().len() + 3).is_some_and(|s| s.eq_ignore_ascii_case(&format!("{}://", url.scheme())));
-    let authority = text.split(['/', '?', '#']).nth(2).unwrap_or_default();
-    scheme && absolute && url.host_str().is_some() && !authority.is_empty() && !authority.contains(['@', '\\'])
+    scheme.eq_ignore_ascii_case(url.scheme()) && (url.scheme() == "https" || (url.scheme() == "http" && here))
+}
+
+/// Scheme and authority of an absolute address, where a parser has nothing to repair in them: it repairs much (`https:/x`,
+/// `https:\\x`), and hosts stand in ASCII here, as browsers write origins.
+pub fn scheme_and_authority(text: &str) -> Option<(&str, &str)> {
+    let (scheme, rest) = text.split_once("://")?;
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let plain = authority.is_ascii() && !authority.is_empty() && !authority.contains(['@', '\\', '%']);
+    plain.then_some((scheme, authority))
 }
 
 impl Url {
@@ -456,6 +469,10 @@ mod tests {
             "https://",
             "http://localhost.example/",
             "https://shop.example/ x",
+            "https://B\u{fc}cher.example/",
+            "https://B%C3%BCcher.example/",
+            "https:\\\\B\u{fc}cher.example/",
+            "https://shop.example/\u{202e}",
         ];
         for bad in bad {
             assert!(Url::of(bad).is_none(), "{bad}");

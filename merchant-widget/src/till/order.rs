@@ -71,9 +71,6 @@ pub enum OrderFault {
     /// What was made of it could not be read again.
     #[error("the offer would not be readable: {0}")]
     Unreadable(#[from] FormFault),
-    /// The note would not arrive as it was written.
-    #[error("the note has blanks where none may stand")]
-    Note,
     /// The persona's keys are not of its protocol.
     #[error(transparent)]
     Crypto(#[from] CryptoFault),
@@ -157,10 +154,7 @@ pub fn place(
     let request = offer(persona, new, links, &id, moment.now)?;
     let text = Offer::write(persona.protocol, &request, &persona.private_key, moment.rng)?;
     // What a wallet will read is checked here, where it can still be refused.
-    let read = Offer::read(text.as_bytes())?.request;
-    if read.note != request.note {
-        return Err(OrderFault::Note);
-    }
+    Offer::read(text.as_bytes())?;
     let hash = NoteHash::of(note_hash(persona.protocol, request.note.as_str())).ok_or(CryptoFault)?;
     let order = Order {
         version: Version::default(),

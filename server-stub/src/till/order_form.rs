@@ -103,7 +103,7 @@ fn read_any_amount(text: &str) -> Result<Money, Problem> {
 fn read_item(item: &ItemForm) -> Result<Item, Problem> {
     let ItemForm { name, quantity, unit } = item;
     let read = || {
-        let name = Text::of(name).filter(|_| !name.contains(char::is_control))?;
+        let name = Text::of(name)?;
         let unit = SignedMoney::parse(unit, Reading::STRICT)?.0;
         (*quantity > 0).then_some(Item { name, quantity: *quantity, unit })
     };
@@ -127,9 +127,8 @@ fn read_note(text: &str) -> Result<Note, Problem> {
 }
 
 fn read_reference(text: &str) -> Result<Reference, Problem> {
-    let is_plain = !text.contains(char::is_control);
     let form = "a reference is one line of 1 to 128 characters";
-    Reference::of(text).filter(|_| is_plain).ok_or_else(|| Problem::new(Kind::BadReference, form))
+    Reference::of(text).ok_or_else(|| Problem::new(Kind::BadReference, form))
 }
 
 fn read_minutes(minutes: Option<u32>, terms: &Terms) -> Result<u32, Problem> {

@@ -156,7 +156,7 @@ impl From<OrderFault> for Problem {
             OrderFault::Nothing | OrderFault::OtherAmount(_) => Kind::BadAmount,
             OrderFault::Items(_) => Kind::BadItems,
             OrderFault::Origin { .. } => Kind::BadUrl,
-            OrderFault::Unreadable(_) | OrderFault::Note => Kind::BadNote,
+            OrderFault::Unreadable(_) => Kind::BadNote,
             OrderFault::Crypto(_) => Kind::Internal,
         };
         Self::new(kind, fault)

@@ -47,9 +47,8 @@ impl RefundForm {
             Money::parse(text, Reading::STRICT).ok_or_else(|| Problem::new(Kind::BadAmount, form))
         };
         let note = |text: &str| {
-            let plain = !text.contains(char::is_control);
             let form = "a reason is one line of 1 to 60 characters";
-            RecordNote::of(text.trim()).filter(|_| plain).ok_or_else(|| Problem::new(Kind::BadNote, form))
+            RecordNote::of(text.trim()).ok_or_else(|| Problem::new(Kind::BadNote, form))
         };
         Ok(NewRefund {
             amount: self.amount.as_deref().map(amount).transpose()?,

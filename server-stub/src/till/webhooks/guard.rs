@@ -5,6 +5,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
+use protocol::value::scheme_and_authority;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use thiserror::Error;
 use url::{Host, Url};
@@ -40,7 +41,8 @@ impl Guard {
     /// See [`AddressFault`].
     pub fn check(&self, text: &str) -> Result<Url, AddressFault> {
         let plain = text.len() <= MAX_URL_BYTES && !text.contains(|c: char| c.is_whitespace() || c.is_control());
-        let url = Url::parse(text).ok().filter(|_| plain).ok_or(AddressFault::Form)?;
+        let text = scheme_and_authority(text).filter(|_| plain).map(|_| text).ok_or(AddressFault::Form)?;
+        let url = Url::parse(text).map_err(|_| AddressFault::Form)?;
         if !url.username().is_empty() || url.password().is_some() || url.fragment().is_some() {
             return Err(AddressFault::Form);
         }
