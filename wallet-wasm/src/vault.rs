@@ -3,6 +3,9 @@
 //! Each sealed value is bound to the record and field it belongs to (the associated data), so that values cannot be moved
 //! about. A change of passphrase rewrites one record.
 
+#[cfg(all(test, not(target_arch = "wasm32")))]
+mod standard;
+
 use std::fmt;
 
 use argon2::{Algorithm, Argon2, Params, Version};
