@@ -23,6 +23,7 @@ use tokio::time::{Instant, timeout};
 use super::desk::{Desk, Patience, TalkFault};
 use super::sessions::Sessions;
 use super::store::StoreFault;
+use crate::buggify::{Site, strikes};
 
 /// How many CA2s are under way at once; more would only make smaller batches.
 const FLIGHTS: usize = 4;
@@ -82,12 +83,14 @@ impl Collector {
         let protocol = incoming.received.protocol;
         let (sender, answer) = oneshot::channel();
         self.waiting().entry(name_of(&incoming.received)).or_default().push(sender);
-        if let Err(full) = self.queue.try_send(incoming) {
+        let name = name_of(&incoming.received);
+        if strikes(Site::TillQueueFull) || self.queue.try_send(incoming).is_err() {
             // Whoever else waits for this CA1 asks again as well: nobody is left behind in the list.
-            self.tell(&name_of(&full.into_inner().received), None);
+            self.tell(&name, None);
             return Ok(undecided(protocol));
         }
-        let answer = timeout(WALLET_PATIENCE, answer).await;
+        let patience = if strikes(Site::EarlyTimer) { Duration::ZERO } else { WALLET_PATIENCE };
+        let answer = timeout(patience, answer).await;
         Ok(answer.ok().and_then(Result::ok).unwrap_or_else(|| undecided(protocol)))
     }
 

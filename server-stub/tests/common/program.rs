@@ -63,7 +63,8 @@ impl Program {
         rustix::process::prlimit(pid, rustix::process::Resource::Fsize, limit).expect("a limit");
     }
 
-    fn run(mut command: Command, log: PathBuf) -> Self {
+    /// As a command of [`server_stub`] says, on a port of its own.
+    pub fn run(mut command: Command, log: PathBuf) -> Self {
         let errors = File::options().create(true).append(true).open(&log).expect("a file");
         command.args(["--listen", "127.0.0.1:0"]);
         let mut child = command.stdout(Stdio::piped()).stderr(errors).spawn().expect("the program starts");

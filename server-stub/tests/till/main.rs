@@ -18,6 +18,7 @@ use protocol::offer::Offer;
 use protocol::outcome::{Problem, ResponseCode};
 use reqwest::header::{ACCESS_CONTROL_ALLOW_ORIGIN, ORIGIN};
 use serde_json::json;
+use server_stub::buggify::Site;
 use shopper::{Shopper, usd};
 use town::{Town, answer, http};
 
@@ -45,6 +46,31 @@ async fn an_order_is_paid(protocol: Protocol) {
     let (_, another) = shopper.promise(&offer, usd("42.50"));
     assert_eq!(problem(&town.pay(&offer, &another).await), "transaction-reused");
     assert_eq!(town.line().collections.len(), collections, "neither went to the server");
+}
+
+/// A full queue and wallets that give up at once ([`server_stub::buggify`]): who asks again is served, once.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_rare_at_a_till_happens_often_and_every_order_is_paid_once() {
+    let mut town = Town::new(Protocol::V2, &[]).await;
+    let mut shopper = Shopper::with(&town, "brianb", "70.00").await;
+    let hits = town.restart_till_with_rare_branches(400);
+    for _ in 0..12 {
+        let offer = town.order("usd 1.00").await;
+        let (payment, ca1) = shopper.promise(&offer, usd("1.00"));
+        let give_up = tokio::time::Instant::now() + town::PATIENCE;
+        let ca4 = loop {
+            let answer = town.pay(&offer, &ca1).await;
+            if shopper.read(&payment, &answer).is_ok_and(|receipt| receipt.amount == Some(usd("1.00"))) {
+                break answer;
+            }
+            assert!(tokio::time::Instant::now() < give_up, "{}", String::from_utf8_lossy(&answer));
+        };
+        assert_eq!(town.status(&offer).await, "paid");
+        assert_eq!(town.pay(&offer, &ca1).await, ca4, "the stored CA4, byte for byte");
+    }
+    for site in [Site::TillQueueFull, Site::EarlyTimer] {
+        assert!(hits.join(site.name()).exists(), "{} never struck", site.name());
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -31,7 +31,13 @@ pub struct Program(Child);
 impl Program {
     /// Starts the program and reads its first lines, as many as it prints within them.
     fn start(args: &[&str], lines: usize) -> (Self, Vec<String>) {
+        Self::start_in(args, lines, None)
+    }
+
+    /// The same, with rare branches made frequent where `rare` says so ([`server_stub::buggify`]).
+    fn start_in(args: &[&str], lines: usize, rare: Option<&str>) -> (Self, Vec<String>) {
         let mut command = Command::new(env!("CARGO_BIN_EXE_server-stub"));
+        command.envs(rare.map(|rare| ("PAY_CASH_BUGGIFY", rare)));
         let mut child = command.args(args).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("a process");
         let out = BufReader::new(child.stdout.take().expect("its output"));
         let lines = out.lines().take(lines).map(|line| line.expect("a line")).collect();
@@ -133,7 +139,7 @@ impl Town {
         let server = lines[0].strip_prefix("listening on ").expect("an address").to_owned();
         let line = Arc::<Mutex<Line>>::default();
         let line_address = lay(server.clone(), line.clone()).await;
-        let (till_program, till, api_key) = till(&line_address, protocol, &data, more, 2);
+        let (till_program, till, api_key) = till(&line_address, protocol, &data, more, 2, None);
         let api_key = api_key.expect("an API key, printed once");
         let more = more.to_vec();
         Self { protocol, server, till, api_key, line, line_address, data, _server: program, till_program, more }
@@ -151,7 +157,20 @@ impl Town {
 
     /// A start on the same folder.
     pub fn start_till(&mut self) {
-        let (program, till, api_key) = till(&self.line_address, self.protocol, &self.data, &self.more, 1);
+        self.start_till_with(None);
+    }
+
+    /// The same, with a till in which rare branches strike often; gives the folder in which they leave their names.
+    pub fn restart_till_with_rare_branches(&mut self, per_mille: u32) -> std::path::PathBuf {
+        let hits = self.data.path().join("hits");
+        std::fs::create_dir_all(&hits).expect("a folder");
+        self.till_program.kill();
+        self.start_till_with(Some(&format!("1995,{per_mille},{}", hits.display())));
+        hits
+    }
+
+    fn start_till_with(&mut self, rare: Option<&str>) {
+        let (program, till, api_key) = till(&self.line_address, self.protocol, &self.data, &self.more, 1, rare);
         assert_eq!(api_key, None, "the key is shown once");
         (self.till_program, self.till) = (program, till);
     }
@@ -167,7 +186,7 @@ impl Town {
 
     /// Another till at the same server, with books of its own in `data`.
     pub fn another_till(&self, data: &TempDir, more: &[&str]) -> (Program, String, String) {
-        let (program, till, api_key) = till(&self.line_address, self.protocol, data, more, 2);
+        let (program, till, api_key) = till(&self.line_address, self.protocol, data, more, 2, None);
         (program, till, api_key.expect("an API key, printed once"))
     }
 
@@ -219,12 +238,13 @@ fn till(
     data: &TempDir,
     more: &[&str],
     lines: usize,
+    rare: Option<&str>,
 ) -> (Program, String, Option<String>) {
     let folder = data.path().join("till");
     let folder = folder.to_str().expect("a name");
     let fixed = ["till", "--listen", "127.0.0.1:0", "--name", "acme", "--data-dir", folder, "--server", server];
     let args = [&fixed[..], &["--protocol", protocol.number()], more].concat();
-    let (program, lines) = Program::start(&args, lines);
+    let (program, lines) = Program::start_in(&args, lines, rare);
     let address = lines[0].strip_prefix("listening on ").expect("an address").to_owned();
     let key = lines.get(1).and_then(|line| line.strip_prefix("api key: ")).map(str::to_owned);
     (program, address, key)

@@ -2,6 +2,7 @@
 //! it is durable. Each change set stands or falls alone, in a savepoint of its own.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
@@ -10,6 +11,7 @@ use super::super::plan::Plan;
 use super::super::{ChangeSet, CommitError, StoreError};
 use super::apply::apply;
 use super::load;
+use crate::buggify::{Site, strikes};
 
 /// How many changes may wait; with more the caller is told `busy`. A payment is three changes and takes some 40
 /// microseconds, so this is about a second of waiting.
@@ -17,6 +19,9 @@ const MAX_WAITING: usize = 65_536;
 /// How many changes a transaction gathers before it is closed: enough to make the disk's part small, few enough to answer
 /// soon. Eight full collections fit.
 const MAX_GROUP: usize = 8_192;
+
+/// How long a slow disk takes ([`Site::SlowDisk`]).
+const SLOW: Duration = Duration::from_millis(50);
 
 type Answer = Result<(), CommitError>;
 
@@ -54,6 +59,9 @@ impl Committer {
     /// See [`CommitError`].
     pub async fn commit(&self, set: ChangeSet) -> Answer {
         let plan = Plan::of(&set)?;
+        if strikes(Site::CommitQueueFull) {
+            return Err(CommitError::Busy);
+        }
         let room = self.room.clone().try_acquire_many_owned(weight(&set)).map_err(|_| CommitError::Busy)?;
         let (answer, answered) = oneshot::channel();
         self.jobs.send(Job { set, plan, answer, _room: room }).map_err(|_| gone())?;
@@ -78,6 +86,7 @@ fn work(mut connection: Connection, mut waiting: mpsc::UnboundedReceiver<Job>) {
             vec![Err(error.into()); group.len()]
         });
         for (job, answer) in group.into_iter().zip(answers) {
+            let answer = if strikes(Site::AnswerLost) { Err(gone()) } else { answer };
             // Nobody waiting any more is fine: the message will be sent again, and find its answer in the log.
             let _ = job.answer.send(answer);
         }
@@ -116,6 +125,9 @@ fn commit_group(connection: &mut Connection, group: &[Job]) -> Result<Vec<Answer
             Err(_) => {}
         }
         answers.push(applied.map(|_| ()));
+    }
+    if strikes(Site::SlowDisk) {
+        std::thread::sleep(SLOW);
     }
     transaction.commit()?;
     Ok(answers)
