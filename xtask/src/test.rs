@@ -38,7 +38,7 @@ enum Step {
     Unit,
     /// The examples in the documentation.
     Examples,
-    /// Half a minute of fuzzing for each thing that reads what others wrote.
+    /// Half a minute of fuzzing for each thing that reads what others wrote; only where it is named.
     Fuzz,
     /// The tests that run as wasm inside a browser.
     Wasm,
@@ -78,7 +78,7 @@ const WASM_PATIENCE_SECS: &str = "300";
 /// If a step fails; the error names it.
 pub fn test(house: &House, options: &Options) -> Result<()> {
     // What builds for minutes more runs when it is named.
-    let daily = |step: &Step| options.only.is_empty() && *step != Step::Reproducible;
+    let daily = |step: &Step| options.only.is_empty() && !matches!(step, Step::Reproducible | Step::Fuzz);
     let chosen = |step: &&Step| daily(step) || options.only.contains(step);
     let mut report = Vec::new();
     for &step in Step::value_variants().iter().filter(chosen) {
