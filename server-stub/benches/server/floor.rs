@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, params};
 
-use super::market::SESSIONS;
+use super::market::{SESSIONS, scattered};
 use super::{cpu_of, micros, secs};
 
 /// What was measured.
@@ -63,20 +63,21 @@ fn transfers(path: &Path, size: usize, count: usize) -> Rate {
              STRICT, WITHOUT ROWID;",
     )
     .expect("tables");
-    let accounts = i64::try_from(SESSIONS).expect("few");
-    for id in 0..accounts {
-        db.execute("INSERT INTO account VALUES (?1, 1000000)", [id]).expect("an account");
+    let opening = db.transaction().expect("a transaction");
+    for id in (0..SESSIONS).map(whole) {
+        opening.execute("INSERT INTO account VALUES (?1, 1000000)", [id]).expect("an account");
     }
+    opening.commit().expect("a commit");
     let (cpu, start) = (cpu_of(std::process::id()), Instant::now());
     for n in 0..count {
-        transaction(&mut db, i64::try_from(n * size).expect("few"), size, accounts);
+        transaction(&mut db, n * size, size);
     }
     let (cpu, elapsed) = (cpu_of(std::process::id()).saturating_sub(cpu), start.elapsed());
     let all = (count * size) as f64;
     Rate { rate: all / secs(elapsed), cpu: micros(cpu) / all }
 }
 
-fn transaction(db: &mut Connection, first: i64, size: usize, accounts: i64) {
+fn transaction(db: &mut Connection, first: usize, size: usize) {
     let transaction = db.transaction().expect("a transaction");
     {
         let prepare = |sql| transaction.prepare_cached(sql).expect("a statement");
@@ -84,13 +85,18 @@ fn transaction(db: &mut Connection, first: i64, size: usize, accounts: i64) {
         let mut credit = prepare("UPDATE account SET balance = balance + 1 WHERE id = ?1");
         let mut journal = prepare("INSERT INTO journal (debit, credit, amount) VALUES (?1, ?2, 1)");
         let mut mark = prepare("INSERT INTO mark VALUES (?1, ?2)");
-        for n in first..first + i64::try_from(size).expect("few") {
-            let (from, to) = (n % accounts, (n / 255) % 8);
+        for n in first..first + size {
+            // Payers come in no order; eight tills collect from them.
+            let (from, to) = (whole(scattered(n, SESSIONS)), whole(n / 255 % 8));
             assert_eq!(debit.execute([from]).expect("a debit"), 1);
             credit.execute([to]).expect("a credit");
             journal.execute([from, to]).expect("a row");
-            mark.execute(params![from, n / accounts]).expect("a mark");
+            mark.execute(params![from, whole(n / SESSIONS)]).expect("a mark");
         }
     }
     transaction.commit().expect("a commit");
+}
+
+fn whole(n: usize) -> i64 {
+    i64::try_from(n).expect("a small number")
 }

@@ -6,6 +6,11 @@
 //! | of B | the same against pgbench's TPC-B-like, where PostgreSQL is installed |
 //! | CPU | processor time of the server for each payment, against 1.5 times S's and the cryptography's together |
 //!
+//! Before the table stand the sessions: how many are opened a second, against the bare private operation; and what a
+//! verdict costs inside the server, against the two signatures that it does without.
+//!
+//! Sizes named on the command line (`cargo bench -p server-stub --bench server -- 255`) are measured alone.
+//!
 //! All of it is measured in one run, so that the ratios hold on any machine; nothing is asserted but that every payment was
 //! made and that the books are sound.
 
@@ -15,6 +20,7 @@
 mod common;
 
 mod client;
+mod crypto;
 mod floor;
 mod market;
 #[path = "../pgbench/mod.rs"]
@@ -25,7 +31,8 @@ use std::time::Duration;
 
 use client::Load;
 use common::cluster::{Cluster, Durability};
-use market::Market;
+use market::{Market, SESSIONS};
+use protocol::Protocol;
 
 /// Payments in a collection.
 const BATCHES: [usize; 4] = [1, 10, 100, 255];
@@ -50,9 +57,10 @@ fn main() {
     if !std::env::args().any(|argument| argument == "--bench") {
         return;
     }
+    let wanted: Vec<usize> = std::env::args().filter_map(|argument| argument.parse().ok()).collect();
     let folder = tempfile::tempdir().expect("a folder");
     let floor = floor::measure(folder.path());
-    let crypto = market::cryptography();
+    let crypto = crypto::cryptography();
     let b = Path::new("/usr/lib/postgresql").exists().then(|| {
         let cluster = Cluster::start(Durability::Full);
         pgbench::tpc_b(|name| cluster.client(name))
@@ -71,14 +79,34 @@ fn main() {
     println!("cryptography at batch 255    {:>9.0} payments a second and core", 1e6 / crypto);
     let said = b.map_or_else(|| "no PostgreSQL here".to_owned(), |b| format!("{b:>9.0} transactions a second"));
     println!("B, pgbench TPC-B-like        {said}");
+    let (signatures, verdict) = (crypto::two_signatures(), crypto::verdict());
+    println!("verdict at batch 255         {verdict:>9.1} µs, {:.2} of two Ed25519 checks", verdict / signatures);
     let best = floor.best();
-    let mut market = Market::open();
+    let (mut market, openings) = Market::open();
+    let private = crypto::private_operation(Protocol::V2);
+    println!(
+        "{SESSIONS} sessions opened       {:>9.0} a second, {:.2} of the private operation; {:.0} µs of CPU, {:.0} bytes each",
+        openings.rate,
+        openings.rate * private / 1e6,
+        openings.cpu,
+        openings.memory
+    );
+    let classic = crypto::private_operation(Protocol::V1);
+    println!("private operation            {private:>9.1} µs in 2.0, {classic:.1} µs in 1.0");
+    let mut lonely = None;
     println!("\nbatch tills   pay/s    of S   of B |  p50 ms  p99 ms p99.9 ms | CPU µs   of goal");
-    for batch in BATCHES {
+    for batch in BATCHES.into_iter().filter(|batch| wanted.is_empty() || wanted.contains(batch)) {
         for connections in CONNECTIONS {
             let load = market.run(batch, connections, payments(batch, connections));
+            if (batch, connections) == (1, 1) {
+                lonely = Some(load.percentile(0.5));
+            }
             line(batch, connections, &load, best, b, 1.5 * (best.cpu + crypto));
         }
+    }
+    if let Some(p50) = lonely {
+        let goal = 2 * floor.sync + Duration::from_micros(300);
+        println!("\na lonely payment: {:.2} of two fdatasync and 0.3 ms", secs(p50) / secs(goal));
     }
     market.close();
 }
@@ -110,4 +138,11 @@ fn cpu_of(process: u32) -> Duration {
     let fields = stat.rsplit_once(')').expect("a name").1;
     let ticks = fields.split_whitespace().skip(11).take(2).map(|field| field.parse::<u64>().expect("ticks"));
     Duration::from_millis(10 * ticks.sum::<u64>())
+}
+
+/// Bytes of memory that a process holds.
+fn memory_of(process: u32) -> u64 {
+    // proc(5): the second field, in pages of 4 KiB.
+    let statm = std::fs::read_to_string(format!("/proc/{process}/statm")).expect("a process");
+    4_096 * statm.split_whitespace().nth(1).and_then(|pages| pages.parse::<u64>().ok()).expect("pages")
 }

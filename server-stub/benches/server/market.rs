@@ -1,14 +1,14 @@
 //! The real server with payers and tills, and what it is sent.
 
 use std::net::SocketAddr;
-use std::time::Instant;
 
 use protocol::Protocol;
-use protocol::secret::SessionSecrets;
-use protocol::suite::{KeyInput, SessionMessage};
-use protocol::value::Index;
-use rand::SeedableRng as _;
-use rand::rngs::StdRng;
+use protocol::exchange::{SentRequest, seal};
+use protocol::keys::ServerKey;
+use protocol::message::payment::BatchHead;
+use protocol::message::session::{OpenSession, OpenSessionResponse};
+use protocol::outcome::ResponseCode;
+use protocol::persona::PersonaId;
 use server_stub::audit::audit;
 use server_stub::http::now;
 use server_stub::server::Config;
@@ -19,55 +19,69 @@ use super::common::actor::{ACCOUNT, Actor, OpenedSession};
 use super::common::payment::Deal;
 use super::common::program::Program;
 use super::common::{Kind, World};
-use super::{cpu_of, micros};
+use super::{cpu_of, memory_of, micros, secs};
 
-/// How many sessions of payers there are.
+/// How many sessions of payers there are: so many that two collections at once seldom want the same, as in life.
 pub const SESSIONS: usize = PERSONAS * SESSIONS_EACH;
-const PERSONAS: usize = 50;
-const SESSIONS_EACH: usize = 20;
+const PERSONAS: usize = 100;
+/// Fewer than a persona may have open at once.
+const SESSIONS_EACH: usize = 200;
 /// As many tills as send at once at most.
 const TILLS: usize = 64;
+/// Wallets that open sessions at once.
+const WALLETS: usize = 8;
 
 /// The server, and everybody's sessions.
 pub struct Market {
     runtime: tokio::runtime::Runtime,
     world: World,
     program: Program,
-    payee: protocol::persona::PersonaId,
+    payee: PersonaId,
     payers: Vec<OpenedSession>,
     tills: Vec<OpenedSession>,
     next_payer: usize,
     paid: u64,
 }
 
+/// How the sessions were opened.
+pub struct Openings {
+    /// How many a second.
+    pub rate: f64,
+    /// Microseconds of the server's CPU for each.
+    pub cpu: f64,
+    /// Bytes of the server's memory for each, its caches included.
+    pub memory: f64,
+}
+
 impl Market {
-    /// Opens everybody's sessions in the books, and starts the program over them.
-    pub fn open() -> Self {
+    /// Registers everybody in the books, starts the program over them, and opens everybody's sessions.
+    pub fn open() -> (Self, Openings) {
         let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-        let config = Config { max_session_units: 1_000_000, ..Config::default() };
-        let mut world = World::with(Protocol::V2, Kind::Sqlite, config);
+        let mut world = World::with(Protocol::V2, Kind::Sqlite, Config::default());
         world.now = now();
-        let (payers, tills, payee) = runtime.block_on(async {
-            let mut payers = Vec::with_capacity(SESSIONS);
+        let (mut customers, mut acme) = runtime.block_on(async {
+            let mut customers = Vec::with_capacity(PERSONAS);
             for n in 0..PERSONAS {
                 let mut payer = persona(&mut world, "customer", n).await;
                 world.bind(&mut payer, ACCOUNT, "dda", "load,unload").await;
                 world.move_funds(&mut payer, "usd 400.00").await;
-                for _ in 0..SESSIONS_EACH {
-                    payers.push(world.open(&mut payer, "usd 20.00", 600, 60_000).await);
-                }
+                customers.push(payer);
             }
-            let mut acme = persona(&mut world, "merchant", PERSONAS).await;
-            let mut tills = Vec::with_capacity(TILLS);
-            for _ in 0..TILLS {
-                tills.push(world.open(&mut acme, "usd 0.00", 600, 60_000).await);
-            }
-            (payers, tills, acme.id.expect("an id"))
+            (customers, persona(&mut world, "merchant", PERSONAS).await)
         });
         let settings = world.folder().join("bench.toml");
         std::fs::write(&settings, "[doors]\nper_address_per_minute = 0\nper_persona_per_minute = 0\n").expect("a file");
         let program = Program::start_with(world.folder(), &["--config", &settings.to_string_lossy()]);
-        Self { runtime, world, program, payee, payers, tills, next_payer: 0, paid: 0 }
+        let key = runtime.block_on(program.published()).key_for(Protocol::V2).expect("a key");
+        let mut orders = |who: &mut Actor, amount, count| -> Vec<SentRequest> {
+            (0..count).map(|_| opening(&mut world, who, &key, amount)).collect()
+        };
+        let tills = orders(&mut acme, "usd 0.00", TILLS);
+        let wallets: Vec<_> = customers.iter_mut().map(|payer| orders(payer, "usd 1.00", SESSIONS_EACH)).collect();
+        let (tills, _) = opened(&program, vec![tills]);
+        let (payers, openings) = opened(&program, wallets);
+        let payee = acme.id.expect("an id");
+        (Self { runtime, world, program, payee, payers, tills, next_payer: 0, paid: 0 }, openings)
     }
 
     /// Makes so many payments of a cent in collections of `batch`, from so many tills at once.
@@ -76,9 +90,8 @@ impl Market {
         let prepared: Vec<Vec<_>> =
             (0..connections).map(|till| (0..each).map(|_| self.collection(till, batch)).collect()).collect();
         let tills = prepared.iter().map(|till| till.iter().map(|(_, ca2)| ca2.clone()).collect()).collect();
-        let address: SocketAddr = self.program.url.trim_start_matches("http://").parse().expect("an address");
         let cpu = cpu_of(self.program.id());
-        let (elapsed, times, answers) = send(address, tills);
+        let (elapsed, times, answers) = send(address(&self.program), tills);
         let cpu = cpu_of(self.program.id()).saturating_sub(cpu);
         let payments = each * batch * connections;
         self.paid += payments as u64;
@@ -90,10 +103,10 @@ impl Market {
         Load { payments, elapsed, cpu, times }
     }
 
-    fn collection(&mut self, till: usize, batch: usize) -> (protocol::message::payment::BatchHead, String) {
+    fn collection(&mut self, till: usize, batch: usize) -> (BatchHead, String) {
         let mut promises = Vec::with_capacity(batch);
         for _ in 0..batch {
-            let payer = self.next_payer % self.payers.len();
+            let payer = scattered(self.next_payer, self.payers.len());
             let order = format!("order-{}", self.next_payer);
             let deal = Deal { payee: &self.payee, order: &order, price: "usd 0.01", amount: "usd 0.01" };
             promises.push(self.world.promise(&mut self.payers[payer], &deal));
@@ -113,6 +126,12 @@ impl Market {
     }
 }
 
+/// Takes turns among so many, far apart from each other: shoppers do not come in the order of their sessions.
+pub fn scattered(n: usize, of: usize) -> usize {
+    // A prime that divides none of our numbers of sessions, so that everyone has a turn before anyone has two.
+    n * 7_919 % of
+}
+
 async fn persona(world: &mut World, who: &str, n: usize) -> Actor {
     let mut actor = Actor::new(Protocol::V2, who, &format!("bench{n}"));
     // They share a key, and a registration is known by its key and number.
@@ -122,35 +141,34 @@ async fn persona(world: &mut World, who: &str, n: usize) -> Actor {
     actor
 }
 
-/// Microseconds of the keys, seals and codes of one payment at batch 255: CA2 opened and checked, CA3 made.
-pub fn cryptography() -> f64 {
-    const ROUNDS: usize = 40;
-    const BATCH: usize = 255;
-    let suite = Protocol::V2.suite();
-    let mut rng = StdRng::seed_from_u64(5);
-    let secrets: SessionSecrets = suite.session_secrets(&mut rng);
-    let key = |message| {
-        suite.message_key(&secrets, KeyInput { message, version: 1, index: Index::FIRST }).expect("secrets of 2.0")
-    };
-    // The sizes of the contents and of what the codes cover.
-    let (payer, merchant) = (vec![b'x'; 80], vec![b'x'; 290 * BATCH]);
-    let (told, all_told) = (vec![b'x'; 240], vec![b'x'; 210 * BATCH]);
-    let text = "x".repeat(220);
-    let items = vec![("label", text.as_str()); BATCH];
-    let sealed_payer = suite.seal(&key(SessionMessage::Payment), &[], &payer, &mut rng).expect("a key");
-    let sealed_merchant = suite.seal(&key(SessionMessage::Collection), &[], &merchant, &mut rng).expect("a key");
-    let start = Instant::now();
-    for _ in 0..ROUNDS {
-        let mut exchange = |opens, sealed: &[u8], seals, told: &[u8], items: &[(&str, &str)]| {
-            std::hint::black_box(suite.open(&key(opens), &[], sealed).expect("a key"));
-            std::hint::black_box(suite.auth_code(secrets.salt.expose(), items));
-            std::hint::black_box(suite.auth_code(secrets.salt.expose(), items));
-            std::hint::black_box(suite.seal(&key(seals), &[], told, &mut rng).expect("a key"));
-        };
-        exchange(SessionMessage::Collection, &sealed_merchant, SessionMessage::MerchantReceipt, &all_told, &items);
-        for _ in 0..BATCH {
-            exchange(SessionMessage::Payment, &sealed_payer, SessionMessage::PayerReceipt, &told, &items[..1]);
-        }
+fn opening(world: &mut World, who: &mut Actor, key: &ServerKey, amount: &str) -> SentRequest {
+    let body = who.opening(world.now, amount, 600, 60_000);
+    let head = who.head::<OpenSession>(world.now, &key.name);
+    seal(&head, &body, key, Some(&who.key), &mut world.rng).expect("keys of this suite")
+}
+
+/// Opens sessions: each persona's one after the other, those of different personas at once.
+fn opened(program: &Program, personas: Vec<Vec<SentRequest>>) -> (Vec<OpenedSession>, Openings) {
+    let mut wallets: Vec<Vec<SentRequest>> = (0..WALLETS).map(|_| Vec::new()).collect();
+    for (n, sent) in personas.into_iter().enumerate() {
+        wallets[n % WALLETS].extend(sent);
     }
-    micros(start.elapsed()) / (ROUNDS * BATCH) as f64
+    wallets.retain(|wallet| !wallet.is_empty());
+    let (cpu, memory) = (cpu_of(program.id()), memory_of(program.id()));
+    let texts = wallets.iter().map(|wallet| wallet.iter().map(|sent| sent.text.clone()).collect()).collect();
+    let (elapsed, times, answers) = send(address(program), texts);
+    let (cpu, memory) = (cpu_of(program.id()).saturating_sub(cpu), memory_of(program.id()).saturating_sub(memory));
+    let read = |(sent, answer): (SentRequest, String)| {
+        let reply: OpenSessionResponse = sent.read_reply(answer.as_bytes()).expect("an answer to OS1");
+        assert_eq!(reply.response_code, ResponseCode::Success, "{reply:?}");
+        OpenedSession::of(reply)
+    };
+    let sessions: Vec<_> = wallets.into_iter().flatten().zip(answers.into_iter().flatten()).map(read).collect();
+    let count = times.len() as f64;
+    let openings = Openings { rate: count / secs(elapsed), cpu: micros(cpu) / count, memory: memory as f64 / count };
+    (sessions, openings)
+}
+
+fn address(program: &Program) -> SocketAddr {
+    program.url.trim_start_matches("http://").parse().expect("an address")
 }

@@ -191,6 +191,11 @@ pub const VAULT_KEY: [u8; 32] = [9; 32];
 
 /// A server with the keys of the vectors.
 pub fn server(store: Arc<dyn Store>, config: Config) -> Server {
+    Server::new(store, server_keys(), Vault::of_key(&VAULT_KEY), Box::new(Sandbox), config)
+}
+
+/// The keys of the vectors.
+pub fn server_keys() -> ServerKeys {
     let modern = bytes(&vectors(Protocol::V2)["server_key"], "pkcs8");
     let classic = bytes(&vectors(Protocol::V1)["server_key"], "pkcs8");
     // RFC 8410: the last 32 bytes of the document are the key.
@@ -198,7 +203,7 @@ pub fn server(store: Arc<dyn Store>, config: Config) -> Server {
         KeyPair::modern("CC2001", &modern[modern.len() - 32..]).expect("an X25519 key"),
         KeyPair::classic("CC1001", &classic).expect("an RSA key"),
     ];
-    Server::new(store, ServerKeys::new(pairs), Vault::of_key(&VAULT_KEY), Box::new(Sandbox), config)
+    ServerKeys::new(pairs)
 }
 
 /// The problem of an `error` (6.13).
