@@ -135,9 +135,9 @@ impl Conversation for PendingClosing {
             _ => Money::zero(currency),
         };
         held.record.log_amount(&reply, amount, &mut changes);
-        let mut container = desk.books.container(amount.currency).with(amount);
+        let mut container = desk.books.container(amount.currency).returned(amount, reply.server_date);
         if let Some(fee) = reply.fee {
-            container = container.with(fee.negated());
+            container = container.returned(fee.negated(), reply.server_date);
         }
         desk.books.put_container(&container, &mut changes);
         if let Some(session) = session {
