@@ -297,6 +297,20 @@ impl Life<'_> {
         anyhow::bail!("something still waits: {}", self.home().await?["waiting"])
     }
 
+    /// Once nothing waits, this is what the wallet shows. What is being sent again right now does not wait either, so that
+    /// it may show it a little later; what happened twice would stay wrong.
+    async fn becomes(&self, expected: i64, shown: impl Fn(&Value) -> i64) -> Result<()> {
+        let mut is = shown(&self.settled().await?);
+        for _ in 0..200 {
+            if is == expected {
+                return Ok(());
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+            is = shown(&self.settled().await?);
+        }
+        anyhow::bail!("{is} instead of {expected}")
+    }
+
     async fn doing(self, world: &World<'_>, procedure: Procedure, step: Step, round: usize) -> Result<Self> {
         self.wake().await?;
         let before = self.home().await?;
@@ -306,15 +320,13 @@ impl Life<'_> {
         if step == Step::Answered {
             life.waits_and_is_sent_again(world).await?;
         }
-        let mut after = life.settled().await?;
+        let after = life.settled().await?;
         let (was, change) = procedure.effect(&before);
         if step == Step::Asked {
             ensure!(procedure.effect(&after).0 == was, "nothing was begun, and yet: {after}");
             life.browser.ask_worker(action, input).await?;
-            after = life.settled().await?;
         }
-        let is = procedure.effect(&after).0;
-        ensure!(is == was + change, "{was} became {is}");
+        life.becomes(was + change, |home| procedure.effect(home).0).await?;
         Ok(life)
     }
 
@@ -423,8 +435,7 @@ impl Life<'_> {
             }
             life.wake().await?;
         }
-        let after = left(&life.settled().await?);
-        ensure!(after == before - 4_250, "{before} became {after}");
+        life.becomes(before - 4_250, left).await?;
         life.alone().await?;
         Ok(life)
     }
