@@ -13,18 +13,17 @@ use std::collections::BTreeSet;
 
 use protocol::date::Date;
 use protocol::message::Reply;
-use protocol::message::SoftwareVersion;
 use protocol::message::binding::{
     BindAnswer, BindInstrument, BindResponse, CHALLENGE_TYPE, ChallengeId, InstrumentNumber, InstrumentSalt, Questions,
 };
 use protocol::outcome::{Problem, ResponseCode};
 use protocol::secret::same;
 use protocol::template::{Family, Numbered};
-use protocol::value::{AnyBytes, Function, Functions, Text, Token};
+use protocol::value::{Function, Functions, Text, Token};
 use rand_core::CryptoRng;
 
 use super::draft::Draft;
-use super::exchange::{Desk, Procedure, SoftwareNote};
+use super::exchange::{Desk, Procedure};
 use super::language::Words;
 use super::refusal::Refusal;
 use super::registration::passphrase_hash;
@@ -49,20 +48,8 @@ pub(super) const NUMBER: &str = "instrument-number";
 impl Procedure for BindInstrument {
     type Records = ();
 
-    fn server_date(&self) -> Date {
-        self.server_date
-    }
-
-    fn swversion(&self) -> &SoftwareVersion {
-        &self.swversion
-    }
-
     fn service(&self) -> Service {
         Service::Bind
-    }
-
-    fn key(&self) -> &AnyBytes {
-        &self.key
     }
 
     async fn load(&self, _: &dyn Store, _: &PersonaFile, _: Desk<'_>) -> Result<(), StoreError> {
@@ -105,10 +92,6 @@ impl Procedure for BindInstrument {
         refused(now, refusal)
     }
 
-    fn note(reply: &mut BindResponse, software: SoftwareNote) {
-        (reply.swseverity, reply.swmessage) = (software.severity, software.message);
-    }
-
     fn reply_type(reply: &BindResponse) -> &'static str {
         reply_type(reply)
     }
@@ -117,20 +100,8 @@ impl Procedure for BindInstrument {
 impl Procedure for BindAnswer {
     type Records = ();
 
-    fn server_date(&self) -> Date {
-        self.server_date
-    }
-
-    fn swversion(&self) -> &SoftwareVersion {
-        &self.swversion
-    }
-
     fn service(&self) -> Service {
         Service::Bind
-    }
-
-    fn key(&self) -> &AnyBytes {
-        &self.key
     }
 
     async fn load(&self, _: &dyn Store, _: &PersonaFile, _: Desk<'_>) -> Result<(), StoreError> {
@@ -166,10 +137,6 @@ impl Procedure for BindAnswer {
 
     fn refused(now: Date, refusal: &Refusal) -> BindResponse {
         refused(now, refusal)
-    }
-
-    fn note(reply: &mut BindResponse, software: SoftwareNote) {
-        (reply.swseverity, reply.swmessage) = (software.severity, software.message);
     }
 
     fn reply_type(reply: &BindResponse) -> &'static str {

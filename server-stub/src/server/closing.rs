@@ -1,16 +1,15 @@
 //! Closing of a session 411 (fig. 38): CS1 ends one session or all, CS2 says what returned to the container.
 
 use protocol::date::Date;
-use protocol::message::SoftwareVersion;
 use protocol::message::session::{CloseSession, CloseSessionResponse};
 use protocol::money::{Currency, Money};
 use protocol::outcome::{Problem, ResponseCode};
 use protocol::template::Numbered;
-use protocol::value::{AnyBytes, SessionId, Text, Value};
+use protocol::value::{SessionId, Text, Value};
 use rand_core::CryptoRng;
 
 use super::draft::Draft;
-use super::exchange::{Desk, Procedure, SoftwareNote};
+use super::exchange::{Desk, Procedure};
 use super::refusal::Refusal;
 use super::service::Service;
 use crate::store::record::{Session, SessionEnd, SessionStatus, Transaction};
@@ -31,20 +30,8 @@ pub struct Records {
 impl Procedure for CloseSession {
     type Records = Records;
 
-    fn server_date(&self) -> Date {
-        self.server_date
-    }
-
-    fn swversion(&self) -> &SoftwareVersion {
-        &self.swversion
-    }
-
     fn service(&self) -> Service {
         Service::Close
-    }
-
-    fn key(&self) -> &AnyBytes {
-        &self.key
     }
 
     async fn load(&self, store: &dyn Store, file: &PersonaFile, _: Desk<'_>) -> Result<Records, StoreError> {
@@ -105,10 +92,6 @@ impl Procedure for CloseSession {
             amount: None,
             log: Numbered(Vec::new()),
         }
-    }
-
-    fn note(reply: &mut CloseSessionResponse, software: SoftwareNote) {
-        (reply.swseverity, reply.swmessage) = (software.severity, software.message);
     }
 }
 

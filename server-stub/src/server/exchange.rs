@@ -19,6 +19,12 @@ use protocol::Protocol;
 use protocol::date::Date;
 use protocol::exchange::OpenedRequest;
 use protocol::keys::PublicKey;
+use protocol::message::binding::{BindAnswer, BindInstrument};
+use protocol::message::funds::LoadUnload;
+use protocol::message::key::KeyChange;
+use protocol::message::refund::RefundPayment;
+use protocol::message::session::{CloseSession, OpenSession};
+use protocol::message::statement::StatementRequest;
 use protocol::message::{Reply, Request, Sentence, SoftwareVersion};
 use protocol::outcome::{Problem, ResponseCode};
 use protocol::persona::PersonaId;
@@ -76,24 +82,54 @@ pub struct SoftwareNote {
     pub message: Option<Sentence>,
 }
 
-/// A message of a persona, and the procedure that answers it.
-pub trait Procedure: Request + Send + Sync {
-    /// Records that the procedure needs besides the persona's file.
-    type Records: Send;
-    /// Whether request and reply are kept in the log (140). What changes nothing may be answered afresh.
-    const LOGGED: bool = true;
-
+/// What each message that a persona signs has beside its own, and where the reply speaks of the client's software.
+pub trait Signed: Request {
     /// The client's idea of the server's clock.
     fn server_date(&self) -> Date;
 
     /// The client's software.
     fn swversion(&self) -> &SoftwareVersion;
 
-    /// What the request asks for.
-    fn service(&self) -> Service;
-
     /// The name of the key it says to be signed with.
     fn key(&self) -> &AnyBytes;
+
+    /// Tells the client about its software.
+    fn note(reply: &mut Self::Reply, software: SoftwareNote);
+}
+
+macro_rules! signed {
+    ($($message:ty),+) => {$(
+        impl Signed for $message {
+            fn server_date(&self) -> Date {
+                self.server_date
+            }
+
+            fn swversion(&self) -> &SoftwareVersion {
+                &self.swversion
+            }
+
+            fn key(&self) -> &AnyBytes {
+                &self.key
+            }
+
+            fn note(reply: &mut Self::Reply, software: SoftwareNote) {
+                (reply.swseverity, reply.swmessage) = (software.severity, software.message);
+            }
+        }
+    )+};
+}
+
+signed!(BindInstrument, BindAnswer, LoadUnload, OpenSession, CloseSession, KeyChange, RefundPayment, StatementRequest);
+
+/// A message of a persona, and the procedure that answers it.
+pub trait Procedure: Signed + Send + Sync {
+    /// Records that the procedure needs besides the persona's file.
+    type Records: Send;
+    /// Whether request and reply are kept in the log (140). What changes nothing may be answered afresh.
+    const LOGGED: bool = true;
+
+    /// What the request asks for.
+    fn service(&self) -> Service;
 
     /// Loads what the procedure needs.
     fn load(
@@ -117,9 +153,6 @@ pub trait Procedure: Request + Send + Sync {
 
     /// The reply that says why not.
     fn refused(now: Date, refusal: &Refusal) -> Self::Reply;
-
-    /// Tells the client about its software.
-    fn note(reply: &mut Self::Reply, software: SoftwareNote);
 
     /// The `type` of a reply.
     fn reply_type(_: &Self::Reply) -> &'static str {

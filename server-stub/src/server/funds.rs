@@ -1,18 +1,17 @@
 //! Load and unload of funds 405 (fig. 18): LU1 moves money between an instrument and the container, LU2 says how much.
 
 use protocol::date::Date;
-use protocol::message::SoftwareVersion;
 use protocol::message::funds::{LoadUnload, LoadUnloadResponse};
 use protocol::money::{Money, SignedMoney};
 use protocol::outcome::{Problem, ResponseCode};
 use protocol::secret::same;
-use protocol::value::{AnyBytes, Function, from_base64};
+use protocol::value::{Function, from_base64};
 use rand_core::CryptoRng;
 
 use super::binding::status_name;
 use super::config::whole_units;
 use super::draft::Draft;
-use super::exchange::{Desk, Procedure, SoftwareNote, check_pays_out};
+use super::exchange::{Desk, Procedure, check_pays_out};
 use super::language::Words;
 use super::refusal::Refusal;
 use super::service::Service;
@@ -24,20 +23,8 @@ impl Procedure for LoadUnload {
     /// What has moved the same way within the window of the instrument's limit, minor units.
     type Records = i64;
 
-    fn server_date(&self) -> Date {
-        self.server_date
-    }
-
-    fn swversion(&self) -> &SoftwareVersion {
-        &self.swversion
-    }
-
     fn service(&self) -> Service {
         if self.amount.0.minor < 0 { Service::Unload } else { Service::Load }
-    }
-
-    fn key(&self) -> &AnyBytes {
-        &self.key
     }
 
     async fn load(&self, store: &dyn Store, file: &PersonaFile, desk: Desk<'_>) -> Result<i64, StoreError> {
@@ -99,10 +86,6 @@ impl Procedure for LoadUnload {
             session_funds: None,
             on_hold: None,
         }
-    }
-
-    fn note(reply: &mut LoadUnloadResponse, software: SoftwareNote) {
-        (reply.swseverity, reply.swmessage) = (software.severity, software.message);
     }
 }
 

@@ -2,16 +2,15 @@
 
 use protocol::Protocol;
 use protocol::date::Date;
-use protocol::message::SoftwareVersion;
 use protocol::message::session::{OpenSession, OpenSessionResponse};
 use protocol::money::Money;
 use protocol::outcome::{Problem, ResponseCode};
-use protocol::value::{AnyBytes, Bytes, Index, Num, SessionId};
+use protocol::value::{Bytes, Index, Num, SessionId};
 use rand_core::CryptoRng;
 
 use super::config::whole_units;
 use super::draft::Draft;
-use super::exchange::{Desk, Procedure, SoftwareNote};
+use super::exchange::{Desk, Procedure};
 use super::language::Words;
 use super::refusal::Refusal;
 use super::service::Service;
@@ -25,20 +24,8 @@ impl Procedure for OpenSession {
     /// The number of the new session.
     type Records = SessionId;
 
-    fn server_date(&self) -> Date {
-        self.server_date
-    }
-
-    fn swversion(&self) -> &SoftwareVersion {
-        &self.swversion
-    }
-
     fn service(&self) -> Service {
         Service::Open
-    }
-
-    fn key(&self) -> &AnyBytes {
-        &self.key
     }
 
     async fn load(&self, store: &dyn Store, _: &PersonaFile, _: Desk<'_>) -> Result<SessionId, StoreError> {
@@ -96,10 +83,6 @@ impl Procedure for OpenSession {
             session_key: None,
             session_salt: None,
         }
-    }
-
-    fn note(reply: &mut OpenSessionResponse, software: SoftwareNote) {
-        (reply.swseverity, reply.swmessage) = (software.severity, software.message);
     }
 }
 

@@ -1,15 +1,14 @@
 //! Refund of a payment: RF1 gives back what was collected, RF2 says how much (docs/protocol.md, "Refunds").
 
 use protocol::date::Date;
-use protocol::message::SoftwareVersion;
 use protocol::message::refund::{RefundPayment, RefundResponse};
 use protocol::money::Money;
 use protocol::outcome::{Problem, ResponseCode};
-use protocol::value::{AnyBytes, Text};
+use protocol::value::Text;
 use rand_core::CryptoRng;
 
 use super::draft::Draft;
-use super::exchange::{Desk, Procedure, SoftwareNote};
+use super::exchange::{Desk, Procedure};
 use super::language::Words;
 use super::refusal::Refusal;
 use super::service::Service;
@@ -30,20 +29,8 @@ pub struct Records {
 impl Procedure for RefundPayment {
     type Records = Records;
 
-    fn server_date(&self) -> Date {
-        self.server_date
-    }
-
-    fn swversion(&self) -> &SoftwareVersion {
-        &self.swversion
-    }
-
     fn service(&self) -> Service {
         Service::Refund
-    }
-
-    fn key(&self) -> &AnyBytes {
-        &self.key
     }
 
     async fn load(&self, store: &dyn Store, _: &PersonaFile, _: Desk<'_>) -> Result<Records, StoreError> {
@@ -99,10 +86,6 @@ impl Procedure for RefundPayment {
             refundable: None,
             balance: None,
         }
-    }
-
-    fn note(reply: &mut RefundResponse, software: SoftwareNote) {
-        (reply.swseverity, reply.swmessage) = (software.severity, software.message);
     }
 }
 

@@ -2,19 +2,17 @@
 
 use std::collections::{BTreeSet, HashSet};
 
-use protocol::Protocol;
 use protocol::exchange::OpenedRequest;
-use protocol::keys::{PublicKey, key_name};
+use protocol::keys::PublicKey;
 use protocol::message::Request as _;
 use protocol::message::registration::{Registration, RegistrationResponse};
 use protocol::outcome::{Problem, ResponseCode};
 use protocol::persona::{PersonaId, RequestedId};
-use protocol::suite::modulus_bits;
 use protocol::value::{Count, Reading, Value};
 use rand_core::CryptoRng;
 
 use super::exchange::{Desk, SoftwareNote, check_clock, check_software};
-use super::language::Words;
+use super::key::usable;
 use super::refusal::Refusal;
 use super::service::Service;
 use super::{Answer, Decided, Incoming, Rng, Rounds, Server, Trouble};
@@ -82,28 +80,7 @@ impl Server {
 
 /// The name of the key that signed the request (step 915), if the key is one that may be used here.
 fn authenticate(desk: Desk<'_>, opened: &OpenedRequest, body: &Registration) -> Result<String, Refusal> {
-    let key = PublicKey::of_spki(body.pubkey.as_slice().to_vec());
-    let no_key = |_| {
-        Refusal::because(
-            Problem::FORM,
-            Words::new(
-                "The public key is not one of this protocol.",
-                "Der öffentliche Schlüssel gehört nicht zu diesem Protokoll.",
-            ),
-        )
-    };
-    let name = key_name(desk.protocol, &key).map_err(no_key)?;
-    if desk.protocol == Protocol::V1 {
-        let (bits, least) = (modulus_bits(&key).map_err(no_key)?, desk.config.classic_min_bits);
-        if bits < least {
-            let words = Words {
-                english: format!("The public key has {bits} bits; this server asks for {least} at the least.").into(),
-                german: format!("Der öffentliche Schlüssel hat {bits} Bit; dieser Server verlangt mindestens {least}.")
-                    .into(),
-            };
-            return Err(Refusal::because(Problem::FORM, words));
-        }
-    }
+    let (key, name) = usable(desk, &body.pubkey)?;
     opened.verify::<Registration>(&key).map_err(|_| Problem::BAD_SIGNATURE)?;
     Ok(name)
 }

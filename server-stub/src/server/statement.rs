@@ -1,17 +1,16 @@
 //! Statement of a persona's money: ST1 asks, ST2 tells (docs/protocol.md, "Statements"). Nothing changes by it.
 
 use protocol::date::Date;
-use protocol::message::SoftwareVersion;
 use protocol::message::statement::{
     ContainerLine, MAX_CONTAINERS, MAX_ENTRIES, MAX_SESSIONS, Mark, SessionLine, StatementRequest, StatementResponse,
 };
 use protocol::outcome::{Problem, ResponseCode};
 use protocol::template::Numbered;
-use protocol::value::{AnyBytes, Count, YesNo};
+use protocol::value::{Count, YesNo};
 use rand_core::CryptoRng;
 
 use super::draft::Draft;
-use super::exchange::{Desk, Procedure, SoftwareNote};
+use super::exchange::{Desk, Procedure};
 use super::language::Words;
 use super::refusal::Refusal;
 use super::service::Service;
@@ -26,20 +25,8 @@ impl Procedure for StatementRequest {
     type Records = Option<Statement>;
     const LOGGED: bool = false;
 
-    fn server_date(&self) -> Date {
-        self.server_date
-    }
-
-    fn swversion(&self) -> &SoftwareVersion {
-        &self.swversion
-    }
-
     fn service(&self) -> Service {
         Service::Statement
-    }
-
-    fn key(&self) -> &AnyBytes {
-        &self.key
     }
 
     async fn load(&self, store: &dyn Store, file: &PersonaFile, _: Desk<'_>) -> Result<Option<Statement>, StoreError> {
@@ -105,10 +92,6 @@ impl Procedure for StatementRequest {
             next: None,
             more: None,
         }
-    }
-
-    fn note(reply: &mut StatementResponse, software: SoftwareNote) {
-        (reply.swseverity, reply.swmessage) = (software.severity, software.message);
     }
 }
 
