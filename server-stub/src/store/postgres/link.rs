@@ -135,6 +135,13 @@ impl Link {
     pub async fn client(&self) -> Result<Object, StoreError> {
         Ok(self.pool.get().await?)
     }
+
+    /// Whether a load failed because its connection was cut, so that another one should be asked: a load changes nothing. A
+    /// database that restarts cuts all of them at once; `cut` counts them.
+    pub async fn was_cut(&self, client: &Object, cut: &mut usize) -> bool {
+        *cut += 1;
+        *cut <= CONNECTIONS && client.check_connection().await.is_err()
+    }
 }
 
 /// Prepares statements, each once on each connection. Statements that are to follow each other without waiting have to

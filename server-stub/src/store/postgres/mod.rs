@@ -83,42 +83,56 @@ impl Books for PostgresStore {
     }
 }
 
+/// What a load finds, on a connection that is not cut meanwhile.
+macro_rules! load {
+    ($self:ident, $load:ident($($argument:expr),*)) => {{
+        let mut cut = 0;
+        loop {
+            let client = $self.link.client().await?;
+            let found = load::$load(&client, $($argument),*).await;
+            if found.is_ok() || !$self.link.was_cut(&client, &mut cut).await {
+                break found;
+            }
+        }
+    }};
+}
+
 #[async_trait]
 impl Store for PostgresStore {
     async fn persona(&self, id: &PersonaId) -> Result<Option<PersonaFile>, StoreError> {
-        load::persona_file(&self.link.client().await?, id).await
+        load!(self, persona_file(id))
     }
 
     async fn signer(&self, id: &PersonaId) -> Result<Option<Signer>, StoreError> {
-        load::signer(&self.link.client().await?, id).await
+        load!(self, signer(id))
     }
 
     async fn taken(&self, ids: &[PersonaId]) -> Result<HashSet<PersonaId>, StoreError> {
-        load::taken(&self.link.client().await?, ids).await
+        load!(self, taken(ids))
     }
 
     async fn logged(&self, key: &LogKey) -> Result<Option<Logged>, StoreError> {
-        load::logged(&self.link.client().await?, key).await
+        load!(self, logged(key))
     }
 
     async fn sessions(&self, ids: &[SessionId]) -> Result<HashMap<u64, Session>, StoreError> {
-        load::sessions(&self.link.client().await?, ids).await
+        load!(self, sessions(ids))
     }
 
     async fn collected(&self, keys: &[(SessionId, Index)]) -> Result<Collected, StoreError> {
-        load::collected(&self.link.client().await?, keys).await
+        load!(self, collected(keys))
     }
 
     async fn history(&self, session: &SessionId, limit: usize) -> Result<Vec<Transaction>, StoreError> {
-        load::history(&self.link.client().await?, session, limit).await
+        load!(self, history(session, limit))
     }
 
     async fn refunds(&self, session: &SessionId, index: Index) -> Result<Vec<Refund>, StoreError> {
-        load::refunds(&self.link.client().await?, session, index).await
+        load!(self, refunds(session, index))
     }
 
     async fn statement(&self, id: &PersonaId, window: Window, limit: usize) -> Result<Option<Statement>, StoreError> {
-        load::statement(&self.link.client().await?, id, window, limit).await
+        load!(self, statement(id, window, limit))
     }
 
     async fn moved_since(
@@ -129,27 +143,27 @@ impl Store for PostgresStore {
         function: Function,
         since: Date,
     ) -> Result<i64, StoreError> {
-        load::moved_since(&self.link.client().await?, persona, instrument, currency, function, since).await
+        load!(self, moved_since(persona, instrument, currency, function, since))
     }
 
     async fn attempts(&self, id: &PersonaId) -> Result<Option<Attempts>, StoreError> {
-        load::attempts(&self.link.client().await?, id).await
+        load!(self, attempts(id))
     }
 
     async fn due(&self, now: Date, limit: usize) -> Result<Vec<PersonaId>, StoreError> {
-        load::due(&self.link.client().await?, now, limit).await
+        load!(self, due(now, limit))
     }
 
     async fn payments_of(&self, order: &OrderId, limit: usize) -> Result<Vec<Transaction>, StoreError> {
-        load::payments_of(&self.link.client().await?, order, limit).await
+        load!(self, payments_of(order, limit))
     }
 
     async fn settings(&self) -> Result<Vec<Setting>, StoreError> {
-        load::settings(&self.link.client().await?).await
+        load!(self, settings())
     }
 
     async fn epoch(&self) -> Result<Option<Epoch>, StoreError> {
-        load::epoch(&self.link.client().await?).await
+        load!(self, epoch())
     }
 
     async fn new_session_id(&self) -> Result<SessionId, StoreError> {
