@@ -36,7 +36,19 @@ pub struct Heard {
     pub message: Option<String>,
 }
 
-/// Implements [`Stored`] for a pending record with [`Common`] fields.
+/// A pending record with [`Common`] fields: all but a payment, whose message goes to the merchant.
+pub trait Pending: Stored {
+    /// Original-Transaction-String.
+    const ORIGINAL: Field = Field { table: Self::TABLE, name: "original" };
+
+    /// The common part.
+    fn common(&self) -> &Common;
+
+    /// The common part, to write to.
+    fn common_mut(&mut self) -> &mut Common;
+}
+
+/// Implements [`Pending`] for a record under its transaction's number.
 macro_rules! by_transaction {
     ($name:ident, $table:literal) => {
         impl Stored for $name {
@@ -47,9 +59,14 @@ macro_rules! by_transaction {
             }
         }
 
-        impl $name {
-            /// Original-Transaction-String.
-            pub const ORIGINAL: Field = Field { table: $table, name: "original" };
+        impl Pending for $name {
+            fn common(&self) -> &Common {
+                &self.common
+            }
+
+            fn common_mut(&mut self) -> &mut Common {
+                &mut self.common
+            }
         }
     };
 }

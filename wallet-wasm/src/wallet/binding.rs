@@ -19,8 +19,8 @@ use super::view::instrument_view;
 use crate::fault::WalletFault;
 use crate::record::instrument::Recurring;
 use crate::record::log::BindingLog;
-use crate::record::pending::{Challenge, Common, PendingBinding};
-use crate::record::{Field, Held, Instrument, RecordChanges as _, Stored as _};
+use crate::record::pending::{Challenge, Pending as _, PendingBinding};
+use crate::record::{Held, Instrument, RecordChanges as _, Stored as _};
 
 /// Accounts are `dda`; all else is a card.
 const ACCOUNT: &str = "dda";
@@ -161,19 +161,10 @@ impl Conversation for PendingBinding {
     type Reply = BindResponse;
     type Output = Bound;
     const TYPES: &'static [&'static str] = &[reply_type::<BindMessage>(), CHALLENGE_TYPE];
-    const ORIGINAL: Field = Self::ORIGINAL;
     const MONEY: bool = false;
 
     fn all(books: &Books) -> &[Held<Self>] {
         &books.bindings
-    }
-
-    fn common(&self) -> &Common {
-        &self.common
-    }
-
-    fn common_mut(&mut self) -> &mut Common {
-        &mut self.common
     }
 
     fn is_sendable(&self) -> bool {

@@ -19,8 +19,8 @@ use super::step::{Begun, Desk, Env, Settled, answer, software};
 use super::view::{fee_view, money_view};
 use crate::fault::WalletFault;
 use crate::record::log::{Answer, ClosingLog};
-use crate::record::pending::{Common, PendingClosing, PendingPayment};
-use crate::record::{Field, Held, RecordChanges as _, Session, SessionEnd, Stored as _};
+use crate::record::pending::{Pending as _, PendingClosing, PendingPayment};
+use crate::record::{Held, RecordChanges as _, Session, SessionEnd, Stored as _};
 use crate::vault::VaultFault;
 
 /// A log of more payments does not fit into one CS2.
@@ -97,19 +97,10 @@ impl Conversation for PendingClosing {
     type Reply = CloseSessionResponse;
     type Output = Moved;
     const TYPES: &'static [&'static str] = &[reply_type::<CloseMessage>()];
-    const ORIGINAL: Field = Self::ORIGINAL;
     const MONEY: bool = true;
 
     fn all(books: &Books) -> &[Held<Self>] {
         &books.closings
-    }
-
-    fn common(&self) -> &Common {
-        &self.common
-    }
-
-    fn common_mut(&mut self) -> &mut Common {
-        &mut self.common
     }
 
     /// That a session is over already is what was wanted.

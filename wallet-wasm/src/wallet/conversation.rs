@@ -15,30 +15,22 @@ use protocol::store::ChangeSet;
 use super::books::{Books, find};
 use super::step::{Desk, Env, Settled, learn_clock, problem_of, refusal};
 use crate::fault::WalletFault;
-use crate::record::pending::{Common, Heard};
-use crate::record::{Field, Held, RecordChanges as _, Stored};
+use crate::record::pending::{Heard, Pending};
+use crate::record::{Held, RecordChanges as _};
 
 /// A pending record (251, 252, 254, 255, 256) and how its procedure ends.
-pub trait Conversation: Stored + Clone {
+pub trait Conversation: Pending + Clone {
     /// What comes back.
     type Reply: Reply;
     /// What the shopper is told.
     type Output;
     /// The types that the reply may have.
     const TYPES: &'static [&'static str];
-    /// Original-Transaction-String.
-    const ORIGINAL: Field;
     /// Whether money moves by it.
     const MONEY: bool;
 
     /// The pending records of this kind.
     fn all(books: &Books) -> &[Held<Self>];
-
-    /// The common part.
-    fn common(&self) -> &Common;
-
-    /// The common part, to write to.
-    fn common_mut(&mut self) -> &mut Common;
 
     /// Whether the record waits for the server (and not for the shopper).
     fn is_sendable(&self) -> bool {

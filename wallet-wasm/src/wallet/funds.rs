@@ -15,8 +15,8 @@ use super::view::{fee_view, money_view};
 use crate::fault::WalletFault;
 use crate::record::instrument::Recurring;
 use crate::record::log::FundsLog;
-use crate::record::pending::{Common, PendingFunds};
-use crate::record::{Field, Held, Instrument, RecordChanges as _, Stored as _};
+use crate::record::pending::{Pending as _, PendingFunds};
+use crate::record::{Held, Instrument, RecordChanges as _, Stored as _};
 use crate::vault::VaultFault;
 
 /// Steps 1402 to 1407: LU1 and its pending record 254. A negative amount unloads.
@@ -62,19 +62,10 @@ impl Conversation for PendingFunds {
     type Reply = LoadUnloadResponse;
     type Output = Moved;
     const TYPES: &'static [&'static str] = &[reply_type::<LoadUnload>()];
-    const ORIGINAL: Field = Self::ORIGINAL;
     const MONEY: bool = true;
 
     fn all(books: &Books) -> &[Held<Self>] {
         &books.funds
-    }
-
-    fn common(&self) -> &Common {
-        &self.common
-    }
-
-    fn common_mut(&mut self) -> &mut Common {
-        &mut self.common
     }
 
     /// Step 1419.

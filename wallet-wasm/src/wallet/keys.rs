@@ -21,9 +21,9 @@ use super::conversation::{Conversation, reply_type};
 use super::step::{Begun, Desk, Env, Settled, answer, is_historic, software};
 use crate::fault::WalletFault;
 use crate::record::log::RegistrationLog;
-use crate::record::pending::{Common, PendingKey};
+use crate::record::pending::{Pending as _, PendingKey};
 use crate::record::settings::Settings;
-use crate::record::{Field, Held, Persona, RecordChanges as _, Stored as _};
+use crate::record::{Held, Persona, RecordChanges as _, Stored as _};
 use crate::world::World;
 
 /// KC1 and its pending record 258.
@@ -64,19 +64,10 @@ impl Conversation for PendingKey {
     type Reply = KeyResponse;
     type Output = Done;
     const TYPES: &'static [&'static str] = &[reply_type::<KeyChange>()];
-    const ORIGINAL: Field = Self::ORIGINAL;
     const MONEY: bool = false;
 
     fn all(books: &Books) -> &[Held<Self>] {
         &books.keys
-    }
-
-    fn common(&self) -> &Common {
-        &self.common
-    }
-
-    fn common_mut(&mut self) -> &mut Common {
-        &mut self.common
     }
 
     fn answered(

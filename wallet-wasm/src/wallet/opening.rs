@@ -13,7 +13,7 @@ use super::step::{Begun, Desk, Env, Settled, answer, software};
 use super::view::session_view;
 use crate::fault::WalletFault;
 use crate::record::log::OpeningLog;
-use crate::record::pending::{Common, PendingOpening};
+use crate::record::pending::{Pending as _, PendingOpening};
 use crate::record::{Field, Held, RecordChanges as _, Session, Stored as _};
 
 /// The three limits that the shopper wishes for (claim 6), and a note.
@@ -72,19 +72,10 @@ impl Conversation for PendingOpening {
     type Reply = OpenSessionResponse;
     type Output = SessionView;
     const TYPES: &'static [&'static str] = &[reply_type::<OpenMessage>()];
-    const ORIGINAL: Field = Self::ORIGINAL;
     const MONEY: bool = true;
 
     fn all(books: &Books) -> &[Held<Self>] {
         &books.openings
-    }
-
-    fn common(&self) -> &Common {
-        &self.common
-    }
-
-    fn common_mut(&mut self) -> &mut Common {
-        &mut self.common
     }
 
     /// Step 1516.

@@ -14,7 +14,7 @@ use super::conversation::{Conversation, reply_type};
 use super::step::{Begun, Desk, Env, Sending, Settled, answer, software};
 use crate::fault::WalletFault;
 use crate::record::log::RegistrationLog;
-use crate::record::pending::{Common, PendingRegistration};
+use crate::record::pending::{Pending as _, PendingRegistration};
 use crate::record::{Application, Container, Field, Held, Persona, RecordChanges as _, Stored as _};
 use crate::vault::{Cost, Vault, VaultFault, VaultRecord};
 
@@ -139,19 +139,10 @@ impl Conversation for PendingRegistration {
     type Reply = RegistrationResponse;
     type Output = Registered;
     const TYPES: &'static [&'static str] = &[reply_type::<Registration>()];
-    const ORIGINAL: Field = Self::ORIGINAL;
     const MONEY: bool = false;
 
     fn all(books: &Books) -> &[Held<Self>] {
         &books.registrations
-    }
-
-    fn common(&self) -> &Common {
-        &self.common
-    }
-
-    fn common_mut(&mut self) -> &mut Common {
-        &mut self.common
     }
 
     fn knows(reply: &Self::Reply) -> bool {

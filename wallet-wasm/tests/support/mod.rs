@@ -30,7 +30,8 @@ pub const PASSPHRASE: &str = "enterprise";
 pub const SERVER: &str = "http://127.0.0.1:8401";
 pub const ACCOUNT: &str = "059013218175654";
 
-/// A generator that counts: tests need no unpredictability, but different values.
+/// A generator that counts (`SplitMix64`). A committed backup file holds the keys that it gave, and no crate promises to give
+/// the same for ever.
 #[derive(Clone)]
 pub struct Counting(pub u64);
 
@@ -42,7 +43,6 @@ impl TryRng for Counting {
     }
 
     fn try_next_u64(&mut self) -> Result<u64, Self::Error> {
-        // SplitMix64.
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
