@@ -6,18 +6,14 @@ mod common;
 use std::path::Path;
 use std::time::Duration;
 
-use common::actor::{ACCOUNT, Actor, OpenedSession};
+use common::money;
 use common::payment::{Deal, Promise};
-use common::program::{Program, server_stub};
-use common::{Kind, World, money};
+use common::program::{Customer, Program, server_stub};
 use protocol::Protocol;
 use protocol::collect::Receipts;
 use protocol::message::payment::BatchHead;
-use rand::SeedableRng as _;
-use rand::rngs::StdRng;
 use server_stub::audit::audit;
 use server_stub::buggify::Site;
-use server_stub::http::now;
 use server_stub::store::sqlite::SqliteBooks;
 use server_stub::store::{BookRow, Books as _};
 use tokio::task::JoinSet;
@@ -42,24 +38,20 @@ fn program(folder: &Path, per_mille: u32) -> Program {
     Program::run(command, folder.join("server.log"))
 }
 
-struct Client {
-    world: World,
-    payer: OpenedSession,
-    sales: OpenedSession,
-    acme: protocol::persona::PersonaId,
-}
+/// Pays.
+struct Client(Customer);
 
 impl Client {
     /// Makes its payments, each sent until it is answered by a receipt.
     async fn pay(mut self, url: String) {
         let http = reqwest::Client::builder().no_proxy().build().expect("a client");
         for n in 0..PAYMENTS {
-            let order = format!("order-{}-{n}", self.payer.id.number());
-            let deal = Deal { payee: &self.acme, order: &order, price: "usd 0.10", amount: "usd 0.10" };
-            let promise = self.world.promise(&mut self.payer, &deal);
-            let (head, ca2) = self.world.collection(&mut self.sales, std::slice::from_ref(&promise));
+            let order = format!("order-{}-{n}", self.0.payer.id.number());
+            let deal = Deal { payee: &self.0.payee, order: &order, price: "usd 0.10", amount: "usd 0.10" };
+            let promise = self.0.world.promise(&mut self.0.payer, &deal);
+            let (head, ca2) = self.0.world.collection(&mut self.0.sales, std::slice::from_ref(&promise));
             let receipts = self.insist(&http, &url, &promise, &head, &ca2).await;
-            assert_eq!(self.world.payer_receipt(&promise, &receipts, 0).amount, Some(money("usd 0.10")));
+            assert_eq!(self.0.world.payer_receipt(&promise, &receipts, 0).amount, Some(money("usd 0.10")));
         }
     }
 
@@ -74,7 +66,7 @@ impl Client {
         for _ in 0..TRIES {
             let answer = http.post(url).body(ca2.to_owned()).send().await.expect("an answer");
             let reply = answer.text().await.expect("a text");
-            match Receipts::read(reply.as_bytes(), Protocol::V2, &self.sales.secrets, head, 1) {
+            match Receipts::read(reply.as_bytes(), Protocol::V2, &self.0.sales.secrets, head, 1) {
                 Ok(receipts) if receipts.customer_opaques[0].is_some() => return receipts,
                 // An `error`, or a verdict that asks to come again: nothing is known, and nothing is lost.
                 _ => tokio::time::sleep(Duration::from_millis(5)).await,
@@ -84,44 +76,17 @@ impl Client {
     }
 }
 
-/// Moves everybody in, while nothing strikes.
-async fn clients(program: &Program) -> Vec<Client> {
-    let mut world = World::new(Protocol::V2, Kind::Memory);
-    let mut brian = Actor::new(Protocol::V2, "customer", "brianb");
-    let body = brian.registration(now());
-    brian.id = program.ask(&mut world, &mut brian, &body).await.response_id;
-    let mut acme = Actor::new(Protocol::V2, "merchant", "acme");
-    let body = acme.registration(now());
-    acme.id = program.ask(&mut world, &mut acme, &body).await.response_id;
-    let body = brian.binding(now(), ACCOUNT, "dda", "load,unload");
-    let bound = program.ask(&mut world, &mut brian, &body).await;
-    brian.keep(&bound);
-    let body = brian.funds(now(), "usd 60.00");
-    program.ask(&mut world, &mut brian, &body).await;
-    let mut clients = Vec::new();
-    for n in 0..CLIENTS {
-        let body = brian.opening(now(), "usd 10.00", 1_440, 1_000);
-        let payer = OpenedSession::of(program.ask(&mut world, &mut brian, &body).await);
-        let body = acme.opening(now(), "usd 0.00", 1_440, 1_000);
-        let sales = OpenedSession::of(program.ask(&mut world, &mut acme, &body).await);
-        let mut own = World::new(Protocol::V2, Kind::Memory);
-        own.rng = StdRng::seed_from_u64(n);
-        clients.push(Client { world: own, payer, sales, acme: acme.id.clone().expect("an id") });
-    }
-    clients
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_rare_happens_often_and_every_payment_is_made_once() {
     let folder = tempfile::tempdir().expect("a folder");
     let calm = program(folder.path(), 0);
-    let clients = clients(&calm).await;
+    let customers = calm.customers(CLIENTS, "usd 60.00", ("usd 10.00", 1_000)).await;
     calm.kill();
     let running = program(folder.path(), 150);
     let url = format!("{}/cybercash", running.url);
     let mut tasks = JoinSet::new();
-    for client in clients {
-        tasks.spawn(client.pay(url.clone()));
+    for customer in customers {
+        tasks.spawn(Client(customer).pay(url.clone()));
     }
     tasks.join_all().await;
     running.kill();

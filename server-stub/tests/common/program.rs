@@ -5,12 +5,26 @@ use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 
+use protocol::Protocol;
 use protocol::exchange::{SentRequest, seal};
 use protocol::keys::Published;
 use protocol::message::Request;
+use protocol::outcome::ResponseCode;
+use protocol::persona::PersonaId;
+use rand::SeedableRng as _;
+use rand::rngs::StdRng;
 use server_stub::http::now;
 
-use super::{Actor, World};
+use super::actor::{ACCOUNT, Actor, OpenedSession};
+use super::{Kind, World};
+
+/// Somebody who pays from one session into another.
+pub struct Customer {
+    pub world: World,
+    pub payer: OpenedSession,
+    pub sales: OpenedSession,
+    pub payee: PersonaId,
+}
 
 /// `server-stub serve`, until it is dropped.
 pub struct Program {
@@ -119,6 +133,34 @@ impl Program {
         let key = self.published().await.key_for(actor.protocol).expect("a key");
         let head = actor.head::<M>(now(), &key.name);
         seal(&head, body, &key, Some(&actor.key), &mut world.rng).expect("keys of this suite")
+    }
+
+    /// So many of them, of one shopper with `funds` and one merchant, each with sessions of their own that hold `limit` and
+    /// last for `uses`.
+    pub async fn customers(&self, count: u64, funds: &str, (limit, uses): (&str, u64)) -> Vec<Customer> {
+        let mut world = World::new(Protocol::V2, Kind::Memory);
+        let mut brian = Actor::new(Protocol::V2, "customer", "brianb");
+        let body = brian.registration(now());
+        brian.id = self.ask(&mut world, &mut brian, &body).await.response_id;
+        let mut acme = Actor::new(Protocol::V2, "merchant", "acme");
+        let body = acme.registration(now());
+        acme.id = self.ask(&mut world, &mut acme, &body).await.response_id;
+        let body = brian.binding(now(), ACCOUNT, "dda", "load,unload");
+        let bound = self.ask(&mut world, &mut brian, &body).await;
+        brian.keep(&bound);
+        let body = brian.funds(now(), funds);
+        assert_eq!(self.ask(&mut world, &mut brian, &body).await.response_code, ResponseCode::Success);
+        let mut customers = Vec::new();
+        for n in 0..count {
+            let body = brian.opening(now(), limit, 1_440, uses);
+            let payer = OpenedSession::of(self.ask(&mut world, &mut brian, &body).await);
+            let body = acme.opening(now(), "usd 0.00", 1_440, uses);
+            let sales = OpenedSession::of(self.ask(&mut world, &mut acme, &body).await);
+            let mut own = World::new(Protocol::V2, Kind::Memory);
+            own.rng = StdRng::seed_from_u64(n);
+            customers.push(Customer { world: own, payer, sales, payee: acme.id.clone().expect("an id") });
+        }
+        customers
     }
 
     pub async fn ask<M: Request>(&self, world: &mut World, actor: &mut Actor, body: &M) -> M::Reply {
