@@ -70,7 +70,7 @@ async fn every_page_of_the_dashboard_is_accessible_and_fits() -> Result<()> {
     stage.browser.element(".done").await?;
 
     let pages: Vec<_> = LISTS.iter().map(|list| (*list).to_owned()).collect();
-    let more = [format!("/orders/{order}"), format!("/orders/{order}/receipt")];
+    let more = [format!("/orders/{order}"), format!("/orders/{order}/receipt"), "/orders/none".to_owned()];
     let pages: Vec<_> = pages.into_iter().chain(more).collect();
     for (look, scheme, width, tag) in
         [("light", "light", None, "en"), ("dark", "dark", None, "de"), ("phone", "light", Some(320), "de")]

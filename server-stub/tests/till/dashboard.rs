@@ -127,6 +127,27 @@ async fn only_the_merchant_is_let_in() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_person_reads_pages_and_a_program_problems() {
+    let (town, _folder) = town().await;
+    let browser = Browser::logged_in(&town).await;
+    let ask = async |accept: &str, language: &str| {
+        let request = browser.client.get(format!("{}/dashboard/orders/none", town.till)).header("accept", accept);
+        let request = request.header("cookie", &browser.cookie).header("accept-language", language);
+        let answer = request.send().await.expect("an answer");
+        assert_eq!(answer.status(), StatusCode::NOT_FOUND);
+        assert!(answer.headers().contains_key("content-security-policy"));
+        let media = answer.headers()["content-type"].to_str().expect("a text").to_owned();
+        (media, answer.text().await.expect("a text"))
+    };
+    let (media, page) = ask("text/html,*/*;q=0.8", "en").await;
+    assert!(media.starts_with("text/html") && page.contains("no such order"), "{page}");
+    let (_, page) = ask("text/html", "de").await;
+    assert!(page.contains("lang=\"de\"") && page.contains("gibt es nicht"), "{page}");
+    let (media, problem) = ask("*/*", "en").await;
+    assert!(media == "application/problem+json" && problem.contains("order-unknown"), "{problem}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn without_a_password_there_is_no_dashboard() {
     let town = Town::new(Protocol::V2, &[]).await;
     let answer = client().get(format!("{}/dashboard/login", town.till)).send().await.expect("an answer");

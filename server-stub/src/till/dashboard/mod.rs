@@ -11,6 +11,7 @@
 //! other site can send along (`SameSite=Strict`) and a word that only our pages know.
 
 mod export;
+mod fault;
 mod forms;
 mod frame;
 mod lists;
@@ -23,6 +24,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::{HeaderName, HeaderValue, header};
+use axum::middleware::from_fn;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use tower_http::set_header::SetResponseHeaderLayer;
@@ -59,6 +61,7 @@ pub fn routes(till: Arc<Till>) -> Router {
         .route("/dashboard/export.csv", get(export::csv))
         .route("/dashboard/export.json", get(export::json))
         .layer(DefaultBodyLimit::max(MAX_FORM_BYTES))
+        .layer(from_fn(fault::as_page))
         .layer(header(HeaderName::from_static("content-security-policy"), POLICY))
         .layer(header(header::CACHE_CONTROL, "no-store"))
         .layer(header(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
