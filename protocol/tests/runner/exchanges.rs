@@ -14,9 +14,11 @@ use protocol::pairs::Pairs;
 use protocol::suite::{Purpose, SealKey};
 use protocol::template::Record;
 use protocol::value::{Token, from_base64, to_base64};
+use rand::SeedableRng as _;
+use rand::rngs::StdRng;
 use serde_json::Value;
 
-use super::{Counting, Vectors, bytes, list, text};
+use super::{Vectors, bytes, list, text};
 
 /// Calls `$run::<M>` with the record that a case's `message` names.
 macro_rules! by_message {
@@ -59,12 +61,14 @@ impl Vectors {
         opened.verify::<M>(&public).expect("a signature that fits");
 
         let suite = self.protocol.suite();
-        let signature = suite.sign(&private, Purpose::Request, &opened.signed_pairs::<M>(), &mut Counting(5));
+        let signature =
+            suite.sign(&private, Purpose::Request, &opened.signed_pairs::<M>(), &mut StdRng::seed_from_u64(5));
         assert_eq!(signature.ok(), contents.get("signature").and_then(from_base64));
 
         // The same record seals into a request that opens to the same record.
         let server = self.server_key();
-        let sent = protocol::exchange::seal(&opened.head, &body, &server, Some(&private), &mut Counting(7));
+        let sent =
+            protocol::exchange::seal(&opened.head, &body, &server, Some(&private), &mut StdRng::seed_from_u64(7));
         let envelope = Envelope::parse(sent.expect("keys of this suite").text.as_bytes()).expect("our own message");
         let opener = self.opener();
         let again = OpenedRequest::open(&envelope, |_, _| Some(&*opener)).expect("our own request opens");
@@ -118,7 +122,7 @@ impl Vectors {
         };
         let reply: M::Reply = sent.read_reply(text(case, "reply").as_bytes()).expect("a reply that is read");
         assert_eq!(reply.outcome().response, ResponseCode::Success);
-        let again = opened.reply(&reply, &mut Counting(3)).expect("a reply key of this suite");
+        let again = opened.reply(&reply, &mut StdRng::seed_from_u64(3)).expect("a reply key of this suite");
         let read: M::Reply = sent.read_reply(again.as_bytes()).expect("our own reply is read");
         let pairs = |reply: &M::Reply| {
             let mut pairs = Pairs::new();

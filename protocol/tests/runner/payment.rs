@@ -15,8 +15,10 @@ use protocol::secret::SessionSecrets;
 use protocol::template::Record;
 use protocol::value::{Reading, Token, Value as _, to_base64};
 use protocol::{FormFault, Protocol};
+use rand::SeedableRng as _;
+use rand::rngs::StdRng;
 
-use super::{Counting, Vectors, secrets, text};
+use super::{Vectors, secrets, text};
 
 impl Vectors {
     pub fn offer(&self) {
@@ -26,7 +28,8 @@ impl Vectors {
         assert_eq!(String::from_utf8_lossy(&offer.signed_pairs()), text(payment, "pr1_signed_pairs"));
         let (private, public) = self.persona_key("merchant");
         offer.verify(&public).expect("a signature that fits");
-        let written = Offer::write(self.protocol, &offer.request, &private, &mut Counting(5)).expect("a key");
+        let written =
+            Offer::write(self.protocol, &offer.request, &private, &mut StdRng::seed_from_u64(5)).expect("a key");
         assert_eq!(written, text(payment, "pr1"));
         let hash = note_hash(self.protocol, offer.request.note.as_str());
         assert_eq!(to_base64(&hash), text(payment, "note_hash"));
@@ -57,7 +60,7 @@ impl Vectors {
         let (case, payer) = (&self.json["payment"], secrets(&self.json["customer_session"]));
         let received = self.received_payment();
         let amount = Money::parse("usd 42.50", Reading::STRICT).expect("an amount");
-        let written = write_payment(self.protocol, &payer, &received.payment, amount, &mut Counting(9));
+        let written = write_payment(self.protocol, &payer, &received.payment, amount, &mut StdRng::seed_from_u64(9));
         let written = written.expect("secrets of this suite");
         if self.protocol == Protocol::V1 {
             assert_eq!(written, text(case, "ca1"));
@@ -79,7 +82,7 @@ impl Vectors {
         assert_eq!(opened.open_payment(0, &payer).map(|amount| amount.to_string()), Ok("usd 42.50".to_owned()));
 
         let batch = [(opened.payments[0].clone(), received.opaque.clone())];
-        let written = write_collection(self.protocol, &merchant, &head, &batch, &mut Counting(11));
+        let written = write_collection(self.protocol, &merchant, &head, &batch, &mut StdRng::seed_from_u64(11));
         let written = written.expect("secrets of this suite");
         if self.protocol == Protocol::V1 {
             assert_eq!(written, text(case, "ca2"));
@@ -101,7 +104,7 @@ impl Vectors {
         let (session_id, index) = (received.payment.session_id.clone(), received.payment.index);
         let customer = CustomerPart { session_id, index, secrets: &payer, receipt };
         let customers = [Some(customer)];
-        let mut rng = Counting(13);
+        let mut rng = StdRng::seed_from_u64(13);
         let written = write_receipts(self.protocol, head, &merchant, &receipts.verdicts, &customers, &mut rng);
         let written = written.expect("secrets of this suite");
         if self.protocol == Protocol::V1 {
@@ -133,8 +136,8 @@ impl Vectors {
         let (payer, _) = self.session_secrets();
         let payment = self.received_payment().payment;
         let amount = Money::parse("usd 42.50", Reading::STRICT).expect("an amount");
-        assert!(write_payment(self.protocol, &payer, &payment, amount, &mut Counting(1)).is_ok());
-        assert!(write_payment(other, &payer, &payment, amount, &mut Counting(1)).is_err());
+        assert!(write_payment(self.protocol, &payer, &payment, amount, &mut StdRng::seed_from_u64(1)).is_ok());
+        assert!(write_payment(other, &payer, &payment, amount, &mut StdRng::seed_from_u64(1)).is_err());
     }
 
     /// What the merchant says differently from what the payer promised fails the payer's auth-code.
@@ -150,8 +153,8 @@ impl Vectors {
         changes[2].merchant_amount = Money::parse("cad 42.50", Reading::STRICT).expect("an amount");
         for changed in changes {
             let batch = [(changed, received.opaque.clone())];
-            let ca2 =
-                write_collection(self.protocol, &merchant, opened.head(), &batch, &mut Counting(2)).expect("a CA2");
+            let ca2 = write_collection(self.protocol, &merchant, opened.head(), &batch, &mut StdRng::seed_from_u64(2))
+                .expect("a CA2");
             let again = Collection::read(&Envelope::parse(ca2.as_bytes()).expect("a message")).expect("a CA2");
             let again = again.open(&merchant).expect("the merchant may say what it likes");
             assert!(again.open_payment(0, &payer).is_err());

@@ -9,6 +9,8 @@ use async_trait::async_trait;
 use protocol::Protocol;
 use protocol::date::Date;
 use protocol::store::{MemoryStore, Store as _};
+use rand::SeedableRng as _;
+use rand::rngs::StdRng;
 use rand_core::CryptoRng;
 use serde_json::json;
 use wallet_wasm::record::{Page, RecordChanges as _};
@@ -18,7 +20,6 @@ use wallet_wasm::wallet::backup::Contents;
 use wallet_wasm::wallet::step::Env;
 use wallet_wasm::world::{PageOutcome, World};
 
-use crate::target::Counting;
 use crate::vectors::Vectors;
 
 /// When it is.
@@ -44,7 +45,7 @@ impl World for Nowhere {
     }
 
     fn rng(&self) -> Box<dyn CryptoRng> {
-        Box::new(Counting(7))
+        Box::new(StdRng::seed_from_u64(7))
     }
 
     async fn post(&self, _: &str, _: &str) -> Option<Vec<u8>> {
@@ -64,7 +65,7 @@ impl World for Nowhere {
 
 /// The vault, and a store in which Brian has moved in.
 pub static HOME: LazyLock<(Vault, MemoryStore)> = LazyLock::new(|| {
-    let mut rng = Counting(5);
+    let mut rng = StdRng::seed_from_u64(5);
     let (record, vault) = VaultRecord::create(PASSPHRASE, Cost::LEAST, &mut rng).expect("a passphrase");
     let contents = Contents::of_json(contents().to_string().as_bytes()).expect("contents");
     let mut changes = contents.records(&vault, &mut Env { now: *NOW, rng: &mut rng }).expect("records");

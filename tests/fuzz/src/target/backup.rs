@@ -1,12 +1,14 @@
 //! Backup files: their text, and what may have been sealed in one.
 
 use protocol::store::{MemoryStore, Store as _};
+use rand::SeedableRng as _;
+use rand::rngs::StdRng;
 use serde_json::Value;
 use wallet_wasm::wallet::backup::{BackupFile, Contents};
 use wallet_wasm::wallet::step::Env;
 use wallet_wasm::wallet::{Wallet, dispatch};
 
-use super::{Counting, choice};
+use super::choice;
 use crate::wallet::{HOME, NOW, Nowhere, finished};
 
 pub fn run(data: &[u8]) {
@@ -33,7 +35,9 @@ fn file(text: &str) {
 fn contents(json: &[u8]) {
     let Ok(contents) = Contents::of_json(json) else { return };
     let (vault, _) = &*HOME;
-    let Ok(changes) = contents.records(vault, &mut Env { now: *NOW, rng: &mut Counting(9) }) else { return };
+    let Ok(changes) = contents.records(vault, &mut Env { now: *NOW, rng: &mut StdRng::seed_from_u64(9) }) else {
+        return;
+    };
     let store = MemoryStore::new();
     finished(store.commit(changes)).expect("a store in memory");
     let key = format!("{}:{}", i64::MAX, *vault.to_text());

@@ -22,9 +22,11 @@ use protocol::secret::SessionSecrets;
 use protocol::suite::{KeyInput, SealKey, SessionMessage};
 use protocol::template::{Record as _, hashed_items};
 use protocol::value::{Index, to_base64};
+use rand::SeedableRng as _;
+use rand::rngs::StdRng;
 use server_stub::keys::{KeyPair, ServerKeys};
 
-use super::{Counting, choice, protocol_of};
+use super::{choice, protocol_of};
 use crate::vectors::Vectors;
 
 /// The sample transaction of one suite, taken apart.
@@ -68,7 +70,7 @@ impl Stage {
     fn seal(&self, secrets: &SessionSecrets, message: SessionMessage, index: Index, contents: &[u8]) -> Vec<u8> {
         let suite = self.protocol.suite();
         let key = suite.message_key(secrets, KeyInput { message, version: 1, index }).expect("secrets of this suite");
-        suite.seal(&key, &[], contents, &mut Counting(1)).expect("a key of this suite")
+        suite.seal(&key, &[], contents, &mut StdRng::seed_from_u64(1)).expect("a key of this suite")
     }
 
     /// CA4 with these contents, which the server would have sealed.
@@ -140,7 +142,8 @@ impl Stage {
         sent.head.write("", &mut pairs);
         let suite = self.protocol.suite();
         let aad = suite.pairs(&pairs.sorted_without("opaque"));
-        let sealed = suite.seal(&sent.reply_key, &aad, contents, &mut Counting(2)).expect("a key of this suite");
+        let sealed =
+            suite.seal(&sent.reply_key, &aad, contents, &mut StdRng::seed_from_u64(2)).expect("a key of this suite");
         pairs.push_base64("opaque", to_base64(&sealed));
         let text = Envelope { protocol: self.protocol, pairs }.write();
         read_reply::<RegistrationResponse>(sent, &text);
@@ -160,7 +163,8 @@ impl Stage {
         let suite = self.protocol.suite();
         let aad = suite.pairs(&envelope.pairs.sorted_without("opaque"));
         let server = server_public(self);
-        let sealed = suite.seal_request(&server, &aad, contents, &mut Counting(3)).expect("a key of this suite").0;
+        let sealed =
+            suite.seal_request(&server, &aad, contents, &mut StdRng::seed_from_u64(3)).expect("a key of this suite").0;
         envelope.pairs.push_base64("opaque", to_base64(&sealed));
         let opened = OpenedRequest::open(&envelope, |head, protocol| self.keys.find(&head.serverkey, protocol));
         let text = std::str::from_utf8(contents).ok().and_then(|text| Pairs::parse(text).ok());

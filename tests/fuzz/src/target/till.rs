@@ -12,10 +12,12 @@ use protocol::money::{Currency, Money};
 use protocol::offer::Offer;
 use protocol::persona::{PersonaId, RequestedId};
 use protocol::value::{Reading, Token, Value as _};
+use rand::SeedableRng as _;
+use rand::rngs::StdRng;
 use server_stub::till::RefundForm;
 use server_stub::till::order_form::{OrderForm, Terms};
 
-use super::{Counting, choice};
+use super::choice;
 use crate::vectors::Vectors;
 use crate::wallet::{NOW, ORIGIN};
 
@@ -43,7 +45,7 @@ fn order(json: &[u8]) {
     let Ok(new) = form.read(&Terms { currencies, order_minutes: 60 }, *NOW) else { return };
     assert!(new.expires > *NOW && new.amount.minor <= Money::MAX_MINOR);
     let links = Links::new(ORIGIN, ORIGIN).expect("addresses of one origin");
-    let mut rng = Counting(3);
+    let mut rng = StdRng::seed_from_u64(3);
     let placed = place(&MERCHANT, &new, &links, &mut Moment { now: *NOW, rng: &mut rng });
     let Ok((_, order)) = placed else { return };
     let text = order.payment_request.as_bytes();
