@@ -2,6 +2,9 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 /// What came of a load.
@@ -40,6 +43,40 @@ pub fn send(server: SocketAddr, tills: Vec<Vec<String>>) -> (Duration, Vec<Durat
     (elapsed, times, answers)
 }
 
+/// Senders of one message, each over a connection of its own, again and again until it ends.
+pub struct Flood {
+    stop: Arc<AtomicBool>,
+    senders: Vec<JoinHandle<u64>>,
+    start: Instant,
+}
+
+impl Flood {
+    /// So many senders.
+    pub fn start(server: SocketAddr, message: &str, senders: usize) -> Self {
+        let (stop, message) = (Arc::new(AtomicBool::new(false)), request(message.to_owned()));
+        let senders = (0..senders).map(|_| {
+            let (stop, message, mut stream) = (stop.clone(), message.clone(), connect(server));
+            std::thread::spawn(move || {
+                let (mut buffer, mut answered) = (Vec::new(), 0);
+                while !stop.load(Ordering::Relaxed) {
+                    stream.write_all(&message).expect("sent");
+                    answer(&mut stream, &mut buffer);
+                    answered += 1;
+                }
+                answered
+            })
+        });
+        Self { senders: senders.collect(), stop, start: Instant::now() }
+    }
+
+    /// Ends it; yields how many messages were answered a second.
+    pub fn end(self) -> f64 {
+        self.stop.store(true, Ordering::Relaxed);
+        let answered: u64 = self.senders.into_iter().map(|sender| sender.join().expect("a sender")).sum();
+        answered as f64 / self.start.elapsed().as_secs_f64()
+    }
+}
+
 fn connect(server: SocketAddr) -> TcpStream {
     let stream = TcpStream::connect(server).expect("a connection");
     stream.set_nodelay(true).expect("a socket");
@@ -65,7 +102,7 @@ fn run(stream: &mut TcpStream, requests: &[Vec<u8>]) -> (Vec<Duration>, Vec<Stri
     requests.iter().map(one).unzip()
 }
 
-/// Reads one answer of a length that is told.
+/// Reads one answer of a length that is told; a server that is too busy says so in one, too.
 fn answer(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> String {
     buffer.clear();
     let mut chunk = vec![0; 1 << 16];
@@ -75,7 +112,7 @@ fn answer(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> String {
         buffer.extend_from_slice(&chunk[..read]);
         let Some(head) = buffer.windows(4).take(2_048).position(|bytes| bytes == b"\r\n\r\n") else { continue };
         let text = std::str::from_utf8(&buffer[..head]).expect("a head").to_ascii_lowercase();
-        assert!(text.starts_with("http/1.1 200"), "{text}");
+        assert!(text.starts_with("http/1.1 200") || text.starts_with("http/1.1 503"), "{text}");
         let length = text.lines().find_map(|line| line.strip_prefix("content-length: ")).expect("a length");
         let end = head + 4 + length.parse::<usize>().expect("a length");
         if buffer.len() >= end {

@@ -15,7 +15,7 @@ use server_stub::server::Config;
 
 use super::common::payment::Deal;
 use super::common::{Actor, Kind, World};
-use super::micros;
+use super::measure::micros;
 
 /// Microseconds of the keys, seals and codes of one payment at batch 255: CA2 opened and checked, CA3 made.
 pub fn cryptography() -> f64 {

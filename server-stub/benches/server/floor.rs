@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use rusqlite::{Connection, params};
 
 use super::market::{SESSIONS, scattered};
-use super::{cpu_of, micros, secs};
+use super::measure::{cpu_of, micros, secs};
 
 /// What was measured.
 pub struct Floor {

@@ -22,7 +22,9 @@ mod common;
 mod client;
 mod crypto;
 mod floor;
+#[allow(dead_code, reason = "`cargo xtask bench scale` uses the rest")]
 mod market;
+mod measure;
 #[path = "../pgbench/mod.rs"]
 mod pgbench;
 
@@ -32,12 +34,15 @@ use std::time::Duration;
 use client::Load;
 use common::cluster::{Cluster, Durability};
 use market::{Market, SESSIONS};
+use measure::{micros, secs};
 use protocol::Protocol;
 
 /// Payments in a collection.
 const BATCHES: [usize; 4] = [1, 10, 100, 255];
 /// Tills at once.
 const CONNECTIONS: [usize; 3] = [1, 8, 64];
+/// Connections that send nothing but registrations.
+const STRANGERS: usize = 256;
 /// How many payments a cell of the table makes, by the size of its collections and the number of tills.
 fn payments(batch: usize, connections: usize) -> usize {
     let collections = match (batch, connections) {
@@ -108,7 +113,22 @@ fn main() {
         let goal = 2 * floor.sync + Duration::from_micros(300);
         println!("\na lonely payment: {:.2} of two fdatasync and 0.3 ms", secs(p50) / secs(goal));
     }
+    flooded(&mut market);
     market.close();
+}
+
+/// Whether payments wait while strangers keep the public-key work busy.
+fn flooded(market: &mut Market) {
+    let calm = market.run(1, 8, 8_000).percentile(0.99);
+    let flood = market.flood(STRANGERS);
+    let late = market.run(1, 8, 8_000).percentile(0.99);
+    let rate = flood.end();
+    println!(
+        "99 of 100 payments within {:.2} ms, and {:.2} ms ({:.2} times) while {STRANGERS} strangers send {rate:.0} R1 a second",
+        secs(calm) * 1e3,
+        secs(late) * 1e3,
+        secs(late) / secs(calm)
+    );
 }
 
 fn line(batch: usize, connections: usize, load: &Load, best: floor::Rate, b: Option<f64>, goal: f64) {
@@ -121,28 +141,4 @@ fn line(batch: usize, connections: usize, load: &Load, best: floor::Rate, b: Opt
         rate / best.rate,
         cpu / goal,
     );
-}
-
-fn secs(time: Duration) -> f64 {
-    time.as_secs_f64()
-}
-
-fn micros(time: Duration) -> f64 {
-    secs(time) * 1e6
-}
-
-/// Processor time that a process has used, threads and kernel included.
-fn cpu_of(process: u32) -> Duration {
-    // proc(5): fields 14 and 15, in ticks of a hundredth of a second; the name before them may hold blanks.
-    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).expect("a process");
-    let fields = stat.rsplit_once(')').expect("a name").1;
-    let ticks = fields.split_whitespace().skip(11).take(2).map(|field| field.parse::<u64>().expect("ticks"));
-    Duration::from_millis(10 * ticks.sum::<u64>())
-}
-
-/// Bytes of memory that a process holds.
-fn memory_of(process: u32) -> u64 {
-    // proc(5): the second field, in pages of 4 KiB.
-    let statm = std::fs::read_to_string(format!("/proc/{process}/statm")).expect("a process");
-    4_096 * statm.split_whitespace().nth(1).and_then(|pages| pages.parse::<u64>().ok()).expect("pages")
 }

@@ -6,20 +6,23 @@ use protocol::Protocol;
 use protocol::exchange::{SentRequest, seal};
 use protocol::keys::ServerKey;
 use protocol::message::payment::BatchHead;
+use protocol::message::registration::Registration;
 use protocol::message::session::{OpenSession, OpenSessionResponse};
 use protocol::outcome::ResponseCode;
 use protocol::persona::PersonaId;
 use server_stub::audit::audit;
 use server_stub::http::now;
 use server_stub::server::Config;
+use server_stub::store::record::{Entry, Reason, Session, SessionStatus};
 use server_stub::store::sqlite::SqliteBooks;
+use server_stub::store::{Account, Change, ChangeSet};
 
-use super::client::{Load, send};
+use super::client::{Flood, Load, send};
 use super::common::actor::{ACCOUNT, Actor, OpenedSession};
 use super::common::payment::Deal;
 use super::common::program::Program;
-use super::common::{Kind, World};
-use super::{cpu_of, memory_of, micros, secs};
+use super::common::{Kind, World, money, value};
+use super::measure::{cpu_of, memory_of, micros, secs};
 
 /// How many sessions of payers there are: so many that two collections at once seldom want the same, as in life.
 pub const SESSIONS: usize = PERSONAS * SESSIONS_EACH;
@@ -69,19 +72,49 @@ impl Market {
             }
             (customers, persona(&mut world, "merchant", PERSONAS).await)
         });
-        let settings = world.folder().join("bench.toml");
-        std::fs::write(&settings, "[doors]\nper_address_per_minute = 0\nper_persona_per_minute = 0\n").expect("a file");
-        let program = Program::start_with(world.folder(), &["--config", &settings.to_string_lossy()]);
+        let program = started(&world);
         let key = runtime.block_on(program.published()).key_for(Protocol::V2).expect("a key");
-        let mut orders = |who: &mut Actor, amount, count| -> Vec<SentRequest> {
-            (0..count).map(|_| opening(&mut world, who, &key, amount)).collect()
-        };
-        let tills = orders(&mut acme, "usd 0.00", TILLS);
-        let wallets: Vec<_> = customers.iter_mut().map(|payer| orders(payer, "usd 1.00", SESSIONS_EACH)).collect();
+        let tills = openings(&mut world, &mut acme, &key, "usd 0.00", TILLS);
+        let wallets: Vec<_> =
+            customers.iter_mut().map(|payer| openings(&mut world, payer, &key, "usd 1.00", SESSIONS_EACH)).collect();
         let (tills, _) = opened(&program, vec![tills]);
         let (payers, openings) = opened(&program, wallets);
         let payee = acme.id.expect("an id");
         (Self { runtime, world, program, payee, payers, tills, next_payer: 0, paid: 0 }, openings)
+    }
+
+    /// Starts the program over books that hold so many sessions of payers already, each with a dollar.
+    pub fn crowded(sessions: usize) -> Self {
+        let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+        let mut world = World::with(Protocol::V2, Kind::Sqlite, Config::default());
+        world.now = now();
+        let (payers, mut acme) = runtime.block_on(async {
+            let mut customer = world.customer("brianb", "usd 400.00").await;
+            let like = world.open(&mut customer, "usd 1.00", 600, 60_000).await;
+            let persona = customer.id.expect("an id");
+            (crowd(&mut world, &persona, &like, sessions).await, world.registered("merchant", "acme").await)
+        });
+        let program = started(&world);
+        let key = runtime.block_on(program.published()).key_for(Protocol::V2).expect("a key");
+        let tills = openings(&mut world, &mut acme, &key, "usd 0.00", TILLS);
+        let (tills, _) = opened(&program, vec![tills]);
+        let payee = acme.id.expect("an id");
+        Self { runtime, world, program, payee, payers, tills, next_payer: 0, paid: 0 }
+    }
+
+    /// Lets strangers register: each R1 is opened and its signature checked, and it is never the right one.
+    pub fn flood(&mut self, senders: usize) -> Flood {
+        let mut stranger = Actor::new(Protocol::V2, "customer", "stranger");
+        let key = self.runtime.block_on(self.program.published()).key_for(Protocol::V2).expect("a key");
+        let (body, head) = (stranger.registration(now()), stranger.head::<Registration>(now(), &key.name));
+        let another = Actor::new(Protocol::V2, "merchant", "stranger").key;
+        let sent = seal(&head, &body, &key, Some(&another), &mut self.world.rng).expect("keys of this suite");
+        Flood::start(address(&self.program), &sent.text, senders)
+    }
+
+    /// Bytes of memory that the server holds.
+    pub fn memory(&self) -> u64 {
+        memory_of(self.program.id())
     }
 
     /// Makes so many payments of a cent in collections of `batch`, from so many tills at once.
@@ -141,10 +174,55 @@ async fn persona(world: &mut World, who: &str, n: usize) -> Actor {
     actor
 }
 
-fn opening(world: &mut World, who: &mut Actor, key: &ServerKey, amount: &str) -> SentRequest {
-    let body = who.opening(world.now, amount, 600, 60_000);
-    let head = who.head::<OpenSession>(world.now, &key.name);
-    seal(&head, &body, key, Some(&who.key), &mut world.rng).expect("keys of this suite")
+/// The program over the books of a world.
+fn started(world: &World) -> Program {
+    let settings = world.folder().join("bench.toml");
+    std::fs::write(&settings, "[doors]\nper_address_per_minute = 0\nper_persona_per_minute = 0\n").expect("a file");
+    Program::start_with(world.folder(), &["--config", &settings.to_string_lossy()])
+}
+
+/// So many OS1.
+fn openings(world: &mut World, who: &mut Actor, key: &ServerKey, amount: &str, count: usize) -> Vec<SentRequest> {
+    let mut one = || {
+        let body = who.opening(world.now, amount, 600, 60_000);
+        let head = who.head::<OpenSession>(world.now, &key.name);
+        seal(&head, &body, key, Some(&who.key), &mut world.rng).expect("keys of this suite")
+    };
+    (0..count).map(|_| one()).collect()
+}
+
+/// Writes so many sessions into the books, each with a dollar that comes from nowhere.
+async fn crowd(world: &mut World, persona: &PersonaId, like: &OpenedSession, sessions: usize) -> Vec<OpenedSession> {
+    const SET: usize = 1_000;
+    let (dollar, mut payers) = (money("usd 1.00"), Vec::with_capacity(sessions));
+    while payers.len() < sessions {
+        let mut set = ChangeSet::default();
+        for _ in 0..SET.min(sessions - payers.len()) {
+            let id = world.store.new_session_id().await.expect("a number");
+            let secrets = Protocol::V2.suite().session_secrets(&mut world.rng);
+            let session = Session {
+                id: id.clone(),
+                protocol: Protocol::V2,
+                secrets: secrets.clone(),
+                opening: dollar,
+                current: dollar,
+                opened: world.now,
+                lifetime_minutes: 600,
+                use_limit: value("60000"),
+                uses: 0,
+                persona: persona.clone(),
+                status: SessionStatus::Open,
+                memo: String::new(),
+            };
+            let (debit, credit) = (Account::Agency(dollar.currency), session.account());
+            let (date, reference) = (world.now, id.number().to_string());
+            set.push(Change::Open(Box::new(session)));
+            set.push(Change::Journal(Entry { date, reason: Reason::Load, debit, credit, amount: dollar, reference }));
+            payers.push(OpenedSession { id, secrets, index: 0, reply: like.reply.clone() });
+        }
+        world.store.commit(set).await.expect("sessions");
+    }
+    payers
 }
 
 /// Opens sessions: each persona's one after the other, those of different personas at once.
