@@ -6,6 +6,7 @@
 //! | [`record`] | records 215 to 280, one struct each |
 //! | [`store`] | IndexedDB; the trait and the store in memory are [`protocol::store`] |
 //! | [`vault`] | secrets at rest |
+//! | `json` | reads what is stored, and what pages say |
 //! | [`world`] | what the wallet needs of the world round it |
 //! | `browser`, `api` | the worker's world, and the thin surface that JavaScript sees |
 //!
@@ -18,6 +19,7 @@ mod api;
 #[cfg(target_arch = "wasm32")]
 mod browser;
 pub mod fault;
+mod json;
 pub mod record;
 pub mod store;
 pub mod vault;

@@ -32,6 +32,8 @@ use protocol::store::{ChangeSet, Condition, Place, Row, StoreFault};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::json;
+
 pub use application::{Application, Container};
 pub use approval::{Approval, Page};
 pub use instrument::Instrument;
@@ -114,8 +116,8 @@ impl<T: Stored> Held<T> {
     /// # Errors
     /// It is damaged.
     pub fn read(key: &str, row: &Row) -> Result<Self, StoreFault> {
-        let record = serde_json::from_slice(&row.bytes);
-        let record = record.map_err(|fault| StoreFault(format!("{}/{key} is damaged: {fault}", T::TABLE)))?;
+        let record =
+            json::read(&row.bytes).map_err(|fault| StoreFault(format!("{}/{key} is damaged: {fault}", T::TABLE)))?;
         Ok(Self { version: row.version, record })
     }
 }

@@ -26,6 +26,7 @@ use super::step::{Env, Settled, problem_of, refusal, software, transaction};
 use super::view::money_view;
 use super::{Wallet, server};
 use crate::fault::WalletFault;
+use crate::json;
 use crate::record::recovery::PendingAutoclose;
 use crate::record::{Held, RecordChanges as _};
 use crate::vault::{Cost, VaultFault, VaultRecord};
@@ -87,7 +88,7 @@ impl PendingAutoclose {
     /// The message as it was sent, for whoever knows the passphrase.
     fn sent(&self, passphrase: &str) -> Result<SentRequest, VaultFault> {
         let json = self.lock.unlock(passphrase)?.open(Self::ORIGINAL, Self::KEY, &self.original)?;
-        let stored: Option<StoredRequest> = serde_json::from_slice(json.expose()).ok();
+        let stored: Option<StoredRequest> = json::read(json.expose()).ok();
         stored.and_then(|stored| stored.restore()).ok_or(VaultFault::Damaged)
     }
 }

@@ -20,6 +20,7 @@ use zeroize::{Zeroize, Zeroizing};
 
 use super::step::{Desk, Env};
 use crate::fault::WalletFault;
+use crate::json;
 use crate::record::settings::Settings;
 use crate::record::{Application, Container, Instrument, Persona, RecordChanges as _};
 use crate::vault::{Cost, Locked, Vault, VaultFault, VaultRecord};
@@ -133,7 +134,7 @@ fn instrument_contents(instrument: &Instrument, vault: &Vault) -> Result<Instrum
     let Instrument { id, kind, last_digits, number, unloads, loads, status, recurring, autoclose } = instrument.clone();
     let number = vault.open_text(Instrument::NUMBER, &id, &number)?.to_string();
     let json = vault.open(Instrument::RECURRING, &id, &recurring)?;
-    let recurring = serde_json::from_slice(json.expose()).map_err(|_| VaultFault::Damaged)?;
+    let recurring = json::read(json.expose()).map_err(|_| VaultFault::Damaged)?;
     Ok(InstrumentContents { id, kind, last_digits, number, unloads, loads, status, recurring, autoclose })
 }
 
@@ -203,7 +204,7 @@ impl Contents {
     /// # Errors
     /// It is not of its form.
     pub fn of_json(json: &[u8]) -> Result<Self, WalletFault> {
-        serde_json::from_slice(json).map_err(|_| WalletFault::BackupWrong)
+        json::read(json).map_err(|_| WalletFault::BackupWrong)
     }
 
     /// The records of a new wallet, their secrets sealed by its vault.

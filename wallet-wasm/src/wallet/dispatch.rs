@@ -2,9 +2,9 @@
 
 use protocol::store::Store;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use wallet_messages::{
-    Action, AllowSilent, Answer, AnswerChallenge, Approve, Ask, Autoclose, BackUp, BindInstrument, ChangeKey,
+    Action, AllowSilent, Answer, AnswerChallenge, Approve, Autoclose, BackUp, BindInstrument, ChangeKey,
     ChangePassphrase, CloseSession, DismissNotice, Export, Fault, Load, Lock, LookUpServer, OpenSession, ReadApproval,
     ReadHistory, ReadMessages, ReadReceipt, ReadSettings, ReadState, ReadTotals, Refresh, Refuse, Register, Resend,
     Restore, Retry, RevokeSilent, SetLock, SetOpening, Touch, Unload, Unlock,
@@ -13,6 +13,7 @@ use wallet_messages::{
 use super::Wallet;
 use super::pages::Taken;
 use crate::fault::WalletFault;
+use crate::json;
 use crate::record::Page;
 use crate::world::{PageOutcome, World};
 
@@ -21,10 +22,9 @@ const MAX_MESSAGE_BYTES: usize = 256 * 1024;
 
 /// Reads an action's input.
 fn input<A: Action>(input: &Value) -> Result<A, WalletFault> {
-    // A message without input means the action without fields. Read from text once more, because a second reader of JSON
-    // for every type would be a tenth of the wasm.
-    let text = if input.is_null() { "{}".to_owned() } else { input.to_string() };
-    serde_json::from_slice(text.as_bytes()).map_err(|_| WalletFault::ActionUnknown)
+    // A message without input means the action without fields.
+    let read = if input.is_null() { json::take(&Value::Object(Map::new())) } else { json::take(input) };
+    read.map_err(|_| WalletFault::ActionUnknown)
 }
 
 /// Writes an action's answer.
@@ -39,8 +39,8 @@ fn answer<T: Serialize>(result: Result<T, WalletFault>) -> String {
 /// One row an action: what it calls.
 macro_rules! table {
     ($ask:ident { $($action:ident as $value:ident => $call:expr;)* }) => {
-        match $ask.action.as_str() {
-            $(<$action as Action>::NAME => answer(match input::<$action>(&$ask.input) {
+        match $ask.get("action").and_then(Value::as_str).unwrap_or_default() {
+            $(<$action as Action>::NAME => answer(match input::<$action>($ask.get("input").unwrap_or(&Value::Null)) {
                 Ok($value) => $call.await,
                 Err(fault) => Err(fault),
             }),)*
@@ -52,7 +52,7 @@ macro_rules! table {
 /// Answers a page of the extension.
 pub async fn ui<S: Store, W: World>(wallet: &Wallet<S, W>, message: &str) -> String {
     let ask = Some(message).filter(|message| message.len() <= MAX_MESSAGE_BYTES);
-    let Some(ask) = ask.and_then(|message| serde_json::from_slice::<Ask>(message.as_bytes()).ok()) else {
+    let Some(ask) = ask.and_then(|message| json::Tree::of(message.as_bytes()).ok()) else {
         return answer::<()>(Err(WalletFault::ActionUnknown));
     };
     table! { ask {
@@ -115,7 +115,7 @@ enum PageAnswer {
 
 /// Takes in a web page's request.
 pub async fn page<S: Store, W: World>(wallet: &Wallet<S, W>, message: &str) -> String {
-    let accepted = match serde_json::from_slice(message.as_bytes()) {
+    let accepted = match json::read(message.as_bytes()) {
         Ok(ask) => accept(wallet, ask).await,
         Err(_) => Err(WalletFault::ActionUnknown),
     };

@@ -13,6 +13,7 @@ use super::conversation::{Conversation, reply_type};
 use super::step::{Begun, Desk, Env, Settled, answer, software};
 use super::view::{fee_view, money_view};
 use crate::fault::WalletFault;
+use crate::json;
 use crate::record::instrument::Recurring;
 use crate::record::log::FundsLog;
 use crate::record::pending::{Pending as _, PendingFunds};
@@ -55,7 +56,7 @@ pub fn same_as_pending(books: &Books, instrument: &str, amount: Money) -> Option
 /// 230R.
 fn recurring(desk: &Desk, instrument: &Instrument) -> Result<Recurring, WalletFault> {
     let json = desk.vault.open(Instrument::RECURRING, &instrument.id, &instrument.recurring)?;
-    serde_json::from_slice(json.expose()).map_err(|_| VaultFault::Damaged.into())
+    json::read(json.expose()).map_err(|_| VaultFault::Damaged.into())
 }
 
 impl Conversation for PendingFunds {

@@ -15,6 +15,7 @@ use super::step::{Desk, Env, is_historic, typed_amount};
 use super::view::{money_view, notice_view};
 use super::{TRIES, Wallet};
 use crate::fault::WalletFault;
+use crate::json;
 use crate::record::settings::{Notice, Opening, Refusals, Rules, Settings, Silent};
 use crate::record::{Held, RecordChanges as _, Stored as _};
 use crate::vault::{MIN_PASSPHRASE, VaultFault, VaultRecord};
@@ -37,7 +38,7 @@ impl Desk {
     pub fn rules(&self) -> Result<Rules, WalletFault> {
         let Some(sealed) = self.books.settings().rules else { return Ok(Rules::default()) };
         let json = self.vault.open(Settings::RULES, Settings::KEY, &sealed)?;
-        Ok(serde_json::from_slice(json.expose()).map_err(|_| VaultFault::Damaged)?)
+        Ok(json::read(json.expose()).map_err(|_| VaultFault::Damaged)?)
     }
 
     /// Writes changed rules in the place of those that were read.

@@ -9,6 +9,7 @@ use wallet_messages::{AgreementView, ServerFacts};
 use super::Wallet;
 use super::step::is_historic;
 use crate::fault::WalletFault;
+use crate::json;
 use crate::world::World;
 
 /// The server's URL as it is stored: of an allowed form, without a slash at its end.
@@ -47,6 +48,6 @@ impl<S: Store, W: World> Wallet<S, W> {
 
     pub(super) async fn published(&self, server: &str) -> Result<Published, WalletFault> {
         let bytes = self.world.get(&format!("{server}/cybercash/keys")).await.ok_or(WalletFault::ServerUnreachable)?;
-        serde_json::from_slice(&bytes).map_err(|_| WalletFault::ServerUnreachable)
+        json::read(&bytes).map_err(|_| WalletFault::ServerUnreachable)
     }
 }

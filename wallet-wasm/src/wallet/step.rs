@@ -18,6 +18,7 @@ use zeroize::Zeroizing;
 
 use super::books::Books;
 use crate::fault::WalletFault;
+use crate::json;
 use crate::record::log::Answer;
 use crate::record::pending::Common;
 use crate::record::{Field, RecordChanges as _};
@@ -166,7 +167,7 @@ impl Common {
     /// The record is damaged.
     pub fn sent(&self, vault: &Vault, original: Field) -> Result<SentRequest, WalletFault> {
         let json = vault.open(original, &self.transaction.to_string(), &self.original)?;
-        let stored: Option<StoredRequest> = serde_json::from_slice(json.expose()).ok();
+        let stored: Option<StoredRequest> = json::read(json.expose()).ok();
         Ok(stored.and_then(|stored| stored.restore()).ok_or(VaultFault::Damaged)?)
     }
 }

@@ -29,13 +29,17 @@ pub trait Action: Serialize + DeserializeOwned {
 }
 
 /// A request as it travels from a page of the extension to its worker.
-#[derive(Debug, Serialize, Deserialize)]
-pub struct Ask {
-    /// [`Action::NAME`].
-    pub action: String,
-    /// The action itself, as JSON.
-    #[serde(default)]
-    pub input: serde_json::Value,
+#[derive(Debug, Serialize)]
+pub struct Ask<'a, A> {
+    action: &'static str,
+    input: &'a A,
+}
+
+impl<'a, A: Action> Ask<'a, A> {
+    /// Asks for an action.
+    pub fn of(input: &'a A) -> Self {
+        Self { action: A::NAME, input }
+    }
 }
 
 /// The worker's answer to an [`Ask`].

@@ -3,7 +3,7 @@
 use js_sys::Promise;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_wasm_bindgen::Serializer;
-use wallet_messages::{Action, Answer, Fault, MoneyMoved};
+use wallet_messages::{Action, Answer, Ask, Fault, MoneyMoved};
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 
@@ -25,15 +25,9 @@ pub async fn ask<A: Action>(action: &A) -> Result<A::Output, Fault> {
     }
 }
 
-/// [`wallet_messages::Ask`] with its input still typed: messages between parts of an extension travel as JSON.
-#[derive(Serialize)]
-struct Asked<'a, A> {
-    action: &'static str,
-    input: &'a A,
-}
-
+/// Messages between parts of an extension travel as JSON.
 fn sent<A: Action>(action: &A) -> Option<JsValue> {
-    Asked { action: A::NAME, input: action }.serialize(&Serializer::json_compatible()).ok()
+    Ask::of(action).serialize(&Serializer::json_compatible()).ok()
 }
 
 async fn exchange(sent: &JsValue) -> Option<JsValue> {
