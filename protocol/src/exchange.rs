@@ -77,8 +77,13 @@ fn signed_items<'a, M: Request>(transparent: &'a Pairs, opaque: &'a Pairs) -> Ve
     items.extend(category.map(|value| ("service-category", value)));
     items.extend(opaque.get(TYPE).map(|value| (TYPE, value)));
     items.extend(hashed_items(M::FIELDS, opaque, ""));
-    items.sort_by(|(left, _), (right, _)| left.as_bytes().cmp(right.as_bytes()));
+    sort_by_label(&mut items);
     items
+}
+
+/// Not in [`signed_items`], which is compiled for every message: a sort each would be much of a wasm.
+fn sort_by_label(items: &mut [Item<'_>]) {
+    items.sort_by(|(left, _), (right, _)| left.as_bytes().cmp(right.as_bytes()));
 }
 
 /// A [`SentRequest`] as it is stored: JSON, and secret, since it holds the key of the reply.

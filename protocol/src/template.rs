@@ -50,7 +50,7 @@ impl fmt::Display for Kind {
             Self::Base64(min, max) if min == max => write!(f, "base64 of {min} bytes"),
             Self::Base64(min, max) => write!(f, "base64 of {min} to {max} bytes"),
             Self::OneOf(words) => write!(f, "{}", words.join(" or ")),
-            other => write!(f, "{}", format!("{other:?}").to_lowercase()),
+            other => write!(f, "{}", format!("{other:?}").to_ascii_lowercase()),
         }
     }
 }

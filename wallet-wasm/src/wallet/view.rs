@@ -84,7 +84,7 @@ pub fn home(books: &Books, logs: &Logs, now: Date) -> Result<Home, WalletFault> 
     let (persona, application) = (books.persona()?, books.application()?);
     let container = books.container(persona.currency);
     let mut sessions: Vec<_> = books.sessions.iter().map(|held| session_view(&held.record, books, now)).collect();
-    sessions.sort_by_key(|session| (session.state != SessionState::Open, -session.opened_at));
+    sessions.sort_by_cached_key(|session| (session.state != SessionState::Open, -session.opened_at));
     Ok(Home {
         persona: persona.id.as_str().to_owned(),
         email: persona.email.clone(),
@@ -105,7 +105,7 @@ fn operations(books: &Books) -> Vec<WaitingView> {
     let asks = |id: &str| find(&books.bindings, id).is_some_and(|held| held.record.challenge.is_some());
     let entries = waiting(books).into_iter().filter(|entry| !asks(&entry.id));
     let mut all: Vec<_> = entries.map(operation).collect();
-    all.sort_by_key(|waiting| waiting.since);
+    all.sort_by_cached_key(|waiting| waiting.since);
     all
 }
 
@@ -130,7 +130,7 @@ fn newest(mut all: Vec<ActivityView>) -> Vec<ActivityView> {
 pub fn activity(books: &Books, logs: &Logs) -> Vec<ActivityView> {
     let mut all = waiting(books);
     all.extend(done(logs));
-    all.sort_by_key(|entry| std::cmp::Reverse(entry.at));
+    all.sort_by_cached_key(|entry| std::cmp::Reverse(entry.at));
     all
 }
 
