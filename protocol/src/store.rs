@@ -39,11 +39,20 @@ pub trait Store: Debug + Shareable {
     /// The store cannot be read.
     async fn load(&self, table: &'static str, key: &str) -> Result<Option<Row>, StoreFault>;
 
+    /// All records of several tables, as they were at one moment: table by table as they were asked for, with their keys,
+    /// in the order of the keys.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    async fn snapshot(&self, tables: &[&'static str]) -> Result<Vec<Rows>, StoreFault>;
+
     /// All records of a table with their keys, in the order of the keys.
     ///
     /// # Errors
     /// The store cannot be read.
-    async fn scan(&self, table: &'static str) -> Result<Vec<(String, Row)>, StoreFault>;
+    async fn scan(&self, table: &'static str) -> Result<Rows, StoreFault> {
+        Ok(self.snapshot(&[table]).await?.pop().unwrap_or_default())
+    }
 
     /// Applies all changes, or none.
     ///
@@ -51,6 +60,9 @@ pub trait Store: Debug + Shareable {
     /// A condition does not hold, or the store cannot be written.
     async fn commit(&self, changes: ChangeSet) -> Result<(), CommitFault>;
 }
+
+/// The records of a table with their keys.
+pub type Rows = Vec<(String, Row)>;
 
 /// A record as it is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -51,6 +51,22 @@ impl Wallet {
         Ok(self.inner.abort(tab, document.as_deref(), id.as_deref()).await?)
     }
 
+    /// The requests of web pages that wait for the shopper, oldest first.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub async fn waiting(&self) -> Result<Vec<String>, JsError> {
+        Ok(self.inner.waiting().await?)
+    }
+
+    /// How many notices the shopper has not seen.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub async fn news(&self) -> Result<usize, JsError> {
+        Ok(self.inner.news().await?)
+    }
+
     /// Sends again what still waits for an answer.
     ///
     /// # Errors

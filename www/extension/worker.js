@@ -50,8 +50,7 @@ function recover(reason) {
 
 /** Shows how many notices the shopper has not seen. @param {Wallet} opened */
 async function badge(opened) {
-  const { ok } = JSON.parse(await opened.handleUi('{"action":"state"}'));
-  const count = ok?.notices.length ?? 0;
+  const count = await opened.news().catch(() => 0);
   await chrome.action.setBadgeText({ text: count ? String(count) : '' });
 }
 
@@ -71,7 +70,8 @@ async function open() {
   const run = known ?? crypto.randomUUID();
   if (known === undefined) await chrome.storage.session.set({ [RUN]: run });
   const opened = await Wallet.open(host, run, key);
-  void resume(opened);
+  // Whoever waits for an answer comes first.
+  void Promise.allSettled(asked.values()).then(() => resume(opened));
   return opened;
 }
 
@@ -146,12 +146,6 @@ async function afterwards(opened, action) {
   else if (!READING.has(action)) await schedule(opened);
 }
 
-/** @param {Wallet} opened */
-async function waiting(opened) {
-  const { ok } = JSON.parse(await opened.handleUi('{"action":"state"}'));
-  return /** @type {string[]} */ (ok?.approvals ?? []);
-}
-
 /**
  * Takes in what a content script says. All but the request and its name is the browser's word.
  * @param {any} message
@@ -171,7 +165,7 @@ async function answerPage(message, page) {
     return taken;
   }
   // A page that asks while its request waits gets its window back in front.
-  await approvals.show(() => waiting(opened)).catch((reason) => refuse(opened, taken.accepted, reason));
+  await approvals.show(() => opened.waiting()).catch((reason) => refuse(opened, taken.accepted, reason));
   return taken;
 }
 
@@ -228,7 +222,7 @@ async function windowClosed(window) {
   if (request === undefined) return;
   const opened = await wallet();
   await refuse(opened, request, undefined);
-  await approvals.show(() => waiting(opened));
+  await approvals.show(() => opened.waiting());
 }
 
 /** Whatever fails here is made good by the next worker. @param {unknown} reason */

@@ -4,6 +4,7 @@ use super::{ChangeSet, CommitFault, Condition, Place, Store};
 
 const TABLE: &str = "220-persona";
 const OTHER: &str = "240-session";
+const EMPTY: &str = "280-container";
 
 fn place(key: &str) -> Place {
     Place::new(TABLE, key)
@@ -65,6 +66,36 @@ pub async fn scans_in_order_of_keys(store: impl Store) {
     let keys: Vec<&str> = scanned.iter().map(|(key, _)| key.as_str()).collect();
     assert_eq!(keys, ["10", "2", "a", "b", "ä"]);
     assert!(scanned.iter().all(|(key, row)| key.as_bytes() == row.bytes));
+}
+
+/// A snapshot yields each table that it was asked for, in that order, an empty one too.
+pub async fn a_snapshot_holds_the_tables_asked_for(store: impl Store) {
+    put(&store, "a", b"one").await;
+    put(&store, "b", b"two").await;
+    let mut changes = ChangeSet::new();
+    changes.put(Place::new(OTHER, "c"), b"three".to_vec());
+    store.commit(changes).await.expect("a commit without conditions");
+    let tables = store.snapshot(&[OTHER, EMPTY, TABLE]).await.expect("a snapshot");
+    let read: Vec<Vec<_>> = tables
+        .iter()
+        .map(|rows| rows.iter().map(|(key, row)| (key.as_str(), row.bytes.as_slice())).collect())
+        .collect();
+    assert_eq!(read, [vec![("c", &b"three"[..])], vec![], vec![("a", b"one"), ("b", b"two")]]);
+    assert!(store.snapshot(&[]).await.expect("a snapshot of nothing").is_empty());
+}
+
+/// A snapshot never holds one half of a commit without the other.
+pub async fn a_snapshot_is_of_one_moment(store: impl Store) {
+    for round in 0_u8..20 {
+        let mut changes = ChangeSet::new();
+        changes.put(Place::new(OTHER, "a"), vec![round]);
+        changes.put(place("a"), vec![round]);
+        let (committed, tables) = join(store.commit(changes), store.snapshot(&[TABLE, OTHER])).await;
+        committed.expect("a commit without conditions");
+        let tables = tables.expect("a snapshot");
+        let bytes = |rows: &super::Rows| rows.first().map(|(_, row)| row.bytes.clone());
+        assert_eq!(bytes(&tables[0]), bytes(&tables[1]), "round {round}");
+    }
 }
 
 /// Deleting what is not there is no fault.
@@ -172,7 +203,7 @@ macro_rules! store_conformance {
     ($test:meta, $fresh:expr) => {
         $crate::store_conformance! { @all $test, $fresh,
             starts_empty reads_back_what_was_put versions_are_never_used_twice scans_in_order_of_keys
-            deletes_what_is_there_or_not applies_changes_in_order a_conflict_changes_nothing absence_is_a_condition
+            a_snapshot_holds_the_tables_asked_for a_snapshot_is_of_one_moment deletes_what_is_there_or_not applies_changes_in_order a_conflict_changes_nothing absence_is_a_condition
             one_of_two_writers_wins
         }
     };

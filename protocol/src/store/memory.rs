@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 
-use super::{Change, ChangeSet, CommitFault, Condition, Conflict, Place, Row, Store, StoreFault};
+use super::{Change, ChangeSet, CommitFault, Condition, Conflict, Place, Row, Rows, Store, StoreFault};
 
 /// A store in memory.
 #[derive(Clone, Debug, Default)]
@@ -47,6 +47,11 @@ impl Tables {
         if expected.holds(found) { Ok(()) } else { Err(Conflict { place: place.clone(), expected, found }) }
     }
 
+    fn scan(&self, table: &'static str) -> Rows {
+        let all = self.rows.range(Place::new(table, "")..).take_while(|(place, _)| place.table == table);
+        all.map(|(place, row)| (place.key.clone(), row.clone())).collect()
+    }
+
     fn apply(&mut self, change: Change) {
         match change {
             Change::Put(place, bytes) => drop(self.rows.insert(place, Row { version: self.commits, bytes })),
@@ -62,10 +67,9 @@ impl Store for MemoryStore {
         Ok(self.lock().rows.get(&Place::new(table, key)).cloned())
     }
 
-    async fn scan(&self, table: &'static str) -> Result<Vec<(String, Row)>, StoreFault> {
-        let tables = self.lock();
-        let all = tables.rows.range(Place::new(table, "")..).take_while(|(place, _)| place.table == table);
-        Ok(all.map(|(place, row)| (place.key.clone(), row.clone())).collect())
+    async fn snapshot(&self, tables: &[&'static str]) -> Result<Vec<Rows>, StoreFault> {
+        let stored = self.lock();
+        Ok(tables.iter().map(|table| stored.scan(table)).collect())
     }
 
     async fn commit(&self, changes: ChangeSet) -> Result<(), CommitFault> {

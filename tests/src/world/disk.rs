@@ -86,8 +86,8 @@ impl client::Store for WalletDisk {
         self.platter.load(table, key).await
     }
 
-    async fn scan(&self, table: &'static str) -> Result<Vec<(String, client::Row)>, client::StoreFault> {
-        self.platter.scan(table).await
+    async fn snapshot(&self, tables: &[&'static str]) -> Result<Vec<client::Rows>, client::StoreFault> {
+        self.platter.snapshot(tables).await
     }
 
     async fn commit(&self, changes: client::ChangeSet) -> Result<(), client::CommitFault> {

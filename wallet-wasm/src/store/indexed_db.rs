@@ -6,10 +6,11 @@
 use async_trait::async_trait;
 use js_sys::Uint8Array;
 use matrix_indexed_db_futures::database::{Database, VersionChangeEvent};
+use matrix_indexed_db_futures::future::{BasicRequest, GetAllPrimitiveRequest};
 use matrix_indexed_db_futures::object_store::ObjectStore;
 use matrix_indexed_db_futures::prelude::*;
 use matrix_indexed_db_futures::transaction::{Transaction, TransactionDurability, TransactionMode, TransactionOptions};
-use protocol::store::{Change, ChangeSet, CommitFault, Condition, Conflict, Place, Row, Store, StoreFault};
+use protocol::store::{Change, ChangeSet, CommitFault, Condition, Conflict, Place, Row, Rows, Store, StoreFault};
 use wasm_bindgen::{JsCast, JsValue};
 
 use crate::record::TABLES;
@@ -66,23 +67,35 @@ fn decode(value: &JsValue) -> Result<Row, StoreFault> {
     Ok(Row { version: u64::from_be_bytes(*version), bytes: bytes.to_vec() })
 }
 
-async fn get(store: &ObjectStore<'_>, key: &str) -> Result<Option<Row>, StoreFault> {
-    let value: Option<JsValue> = store.get(JsValue::from_str(key)).primitive().map_err(fault)?.await.map_err(fault)?;
-    value.filter(|value| !value.is_undefined()).map(|value| decode(&value)).transpose()
-}
+/// A request for one record: placed at once, answered later, so that several are under way together.
+struct Get(BasicRequest<Option<JsValue>>);
 
-#[async_trait(?Send)]
-impl Store for IndexedDb {
-    async fn load(&self, table: &'static str, key: &str) -> Result<Option<Row>, StoreFault> {
-        let transaction = self.0.transaction(table).build().map_err(fault)?;
-        get(&transaction.object_store(table).map_err(fault)?, key).await
+impl Get {
+    fn place(store: &ObjectStore<'_>, key: &str) -> Result<Self, StoreFault> {
+        store.get(JsValue::from_str(key)).primitive().map(Self).map_err(fault)
     }
 
-    async fn scan(&self, table: &'static str) -> Result<Vec<(String, Row)>, StoreFault> {
-        let transaction = self.0.transaction(table).build().map_err(fault)?;
-        let store = transaction.object_store(table).map_err(fault)?;
-        let keys = store.get_all_keys::<JsValue>().primitive().map_err(fault)?;
-        let values = store.get_all::<JsValue>().primitive().map_err(fault)?;
+    async fn row(self) -> Result<Option<Row>, StoreFault> {
+        let value = self.0.await.map_err(fault)?;
+        value.filter(|value| !value.is_undefined()).map(|value| decode(&value)).transpose()
+    }
+}
+
+/// A request for all records of a table: as [`Get`].
+struct GetAll {
+    keys: GetAllPrimitiveRequest<JsValue>,
+    values: GetAllPrimitiveRequest<JsValue>,
+}
+
+impl GetAll {
+    fn place(store: &ObjectStore<'_>) -> Result<Self, StoreFault> {
+        let keys = store.get_all_keys().primitive().map_err(fault)?;
+        let values = store.get_all().primitive().map_err(fault)?;
+        Ok(Self { keys, values })
+    }
+
+    async fn rows(self) -> Result<Rows, StoreFault> {
+        let Self { keys, values } = self;
         let keys: Vec<JsValue> = keys.await.map_err(fault)?.collect::<Result<_, _>>().map_err(fault)?;
         let values: Vec<JsValue> = values.await.map_err(fault)?.collect::<Result<_, _>>().map_err(fault)?;
         let named = |(key, value): (JsValue, JsValue)| {
@@ -91,16 +104,42 @@ impl Store for IndexedDb {
         };
         keys.into_iter().zip(values).map(named).collect()
     }
+}
+
+#[async_trait(?Send)]
+impl Store for IndexedDb {
+    async fn load(&self, table: &'static str, key: &str) -> Result<Option<Row>, StoreFault> {
+        let transaction = self.0.transaction(table).build().map_err(fault)?;
+        Get::place(&transaction.object_store(table).map_err(fault)?, key)?.row().await
+    }
+
+    async fn snapshot(&self, tables: &[&'static str]) -> Result<Vec<Rows>, StoreFault> {
+        // The browser makes no transaction over nothing.
+        if tables.is_empty() {
+            return Ok(Vec::new());
+        }
+        let transaction = self.0.transaction(tables).build().map_err(fault)?;
+        let mut placed = Vec::with_capacity(tables.len());
+        for table in tables {
+            placed.push(GetAll::place(&transaction.object_store(table).map_err(fault)?)?);
+        }
+        let mut read = Vec::with_capacity(tables.len());
+        for request in placed {
+            read.push(request.rows().await?);
+        }
+        Ok(read)
+    }
 
     async fn commit(&self, changes: ChangeSet) -> Result<(), CommitFault> {
         let tables = [changes.tables(), vec![META]].concat();
         let options = TransactionOptions::new().with_durability(TransactionDurability::Strict);
         let transaction = self.0.transaction(&*tables).with_mode(TransactionMode::Readwrite).with_options(options);
         let transaction = transaction.build().map_err(fault)?;
-        for (place, expected) in changes.conditions() {
-            check(&transaction, place, *expected).await?;
-        }
-        let number = next_number(&transaction).await?;
+        let meta = transaction.object_store(META).map_err(fault)?;
+        let last = Get::place(&meta, COMMITS)?;
+        check(&transaction, changes.conditions()).await?;
+        let number = last.row().await?.map_or(0, |row| row.version) + 1;
+        meta.put(encode(number, &[])).with_key(JsValue::from_str(COMMITS)).primitive().map_err(fault)?;
         for change in changes.changes() {
             apply(&transaction, change, number).map_err(fault)?;
         }
@@ -109,18 +148,19 @@ impl Store for IndexedDb {
 }
 
 /// A condition that does not hold drops the transaction, and so rolls it back.
-async fn check(transaction: &Transaction<'_>, place: &Place, expected: Condition) -> Result<(), CommitFault> {
-    let store = transaction.object_store(place.table).map_err(fault)?;
-    let found = get(&store, &place.key).await?.map(|row| row.version);
-    if expected.holds(found) { Ok(()) } else { Err(Conflict { place: place.clone(), expected, found }.into()) }
-}
-
-/// Counts the commit.
-async fn next_number(transaction: &Transaction<'_>) -> Result<u64, StoreFault> {
-    let meta = transaction.object_store(META).map_err(fault)?;
-    let number = get(&meta, COMMITS).await?.map_or(0, |row| row.version) + 1;
-    meta.put(encode(number, &[])).with_key(JsValue::from_str(COMMITS)).primitive().map_err(fault)?;
-    Ok(number)
+async fn check(transaction: &Transaction<'_>, conditions: &[(Place, Condition)]) -> Result<(), CommitFault> {
+    let mut placed = Vec::with_capacity(conditions.len());
+    for (place, expected) in conditions {
+        let store = transaction.object_store(place.table).map_err(fault)?;
+        placed.push((Get::place(&store, &place.key)?, place, *expected));
+    }
+    for (request, place, expected) in placed {
+        let found = request.row().await?.map(|row| row.version);
+        if !expected.holds(found) {
+            return Err(Conflict { place: place.clone(), expected, found }.into());
+        }
+    }
+    Ok(())
 }
 
 /// Places the request; the commit waits for it.

@@ -69,6 +69,13 @@ pub fn waits(approval: &Approval, run: &str, now: Date) -> bool {
     approval.page.run == run && now <= approval.at.plus_secs(PATIENCE_SECONDS)
 }
 
+/// The names of the requests that wait, oldest first.
+pub fn waiting(approvals: &[Held<Approval>], run: &str, now: Date) -> Vec<String> {
+    let mut waiting: Vec<_> = approvals.iter().filter(|held| waits(&held.record, run, now)).collect();
+    waiting.sort_by_cached_key(|held| held.record.at.millis());
+    waiting.into_iter().map(|held| held.record.id.clone()).collect()
+}
+
 /// PR1, if it is of its form.
 fn read(text: &str) -> Result<Offer, WalletFault> {
     let short = Some(text).filter(|text| text.len() <= MAX_OFFER_BYTES);

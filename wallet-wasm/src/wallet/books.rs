@@ -2,7 +2,7 @@
 
 use protocol::date::Date;
 use protocol::money::Currency;
-use protocol::store::{ChangeSet, Store, StoreFault};
+use protocol::store::{ChangeSet, Rows, Store, StoreFault};
 
 use crate::fault::WalletFault;
 use crate::record::pending::{
@@ -77,31 +77,94 @@ pub fn find<'a, T: Stored>(records: &'a [Held<T>], key: &str) -> Option<&'a Held
     records.iter().find(|held| held.record.key() == key)
 }
 
+/// Tables as they were at one moment.
+#[derive(Debug)]
+pub struct Snapshot(Vec<(&'static str, Rows)>);
+
+impl Snapshot {
+    /// Reads these tables.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn of(store: &impl Store, tables: &[&'static str]) -> Result<Self, StoreFault> {
+        let read = store.snapshot(tables).await?;
+        Ok(Self(tables.iter().copied().zip(read).collect()))
+    }
+
+    /// All records of one of the tables.
+    ///
+    /// # Errors
+    /// A record is damaged, or the table was not asked for.
+    pub fn all<T: Stored>(&self) -> Result<Vec<Held<T>>, StoreFault> {
+        let found = self.0.iter().find(|(table, _)| *table == T::TABLE);
+        let (_, rows) = found.ok_or_else(|| StoreFault(format!("{} was not read", T::TABLE)))?;
+        rows.iter().map(|(key, row)| Held::read(key, row)).collect()
+    }
+
+    /// The one record of a table that holds no more.
+    ///
+    /// # Errors
+    /// As [`Snapshot::all`].
+    pub fn only<T: Stored>(&self) -> Result<Option<Held<T>>, StoreFault> {
+        Ok(self.all()?.pop())
+    }
+}
+
 impl Books {
+    /// The tables that they are made of.
+    pub const TABLES: [&str; 18] = [
+        VaultRecord::TABLE,
+        Application::TABLE,
+        Persona::TABLE,
+        Instrument::TABLE,
+        Session::TABLE,
+        PendingRegistration::TABLE,
+        PendingBinding::TABLE,
+        PendingPayment::TABLE,
+        PendingFunds::TABLE,
+        PendingOpening::TABLE,
+        PendingClosing::TABLE,
+        PendingKey::TABLE,
+        Container::TABLE,
+        Approval::TABLE,
+        Settings::TABLE,
+        Refusals::TABLE,
+        Notice::TABLE,
+        PendingAutoclose::TABLE,
+    ];
+
     /// Reads them.
     ///
     /// # Errors
     /// The store cannot be read, or a record is damaged.
     pub async fn load(store: &impl Store) -> Result<Self, StoreFault> {
+        Self::read(&Snapshot::of(store, &Self::TABLES).await?)
+    }
+
+    /// Takes them out of what was read.
+    ///
+    /// # Errors
+    /// A record is damaged, or a table is missing.
+    pub fn read(tables: &Snapshot) -> Result<Self, StoreFault> {
         Ok(Self {
-            vault: all(store).await?.pop(),
-            application: all(store).await?.pop(),
-            persona: all(store).await?.pop(),
-            instruments: all(store).await?,
-            sessions: all(store).await?,
-            registrations: all(store).await?,
-            bindings: all(store).await?,
-            payments: all(store).await?,
-            funds: all(store).await?,
-            openings: all(store).await?,
-            closings: all(store).await?,
-            keys: all(store).await?,
-            containers: all(store).await?,
-            approvals: all(store).await?,
-            settings: all(store).await?.pop(),
-            refusals: all(store).await?,
-            notices: all(store).await?,
-            autoclose: all(store).await?.pop(),
+            vault: tables.only()?,
+            application: tables.only()?,
+            persona: tables.only()?,
+            instruments: tables.all()?,
+            sessions: tables.all()?,
+            registrations: tables.all()?,
+            bindings: tables.all()?,
+            payments: tables.all()?,
+            funds: tables.all()?,
+            openings: tables.all()?,
+            closings: tables.all()?,
+            keys: tables.all()?,
+            containers: tables.all()?,
+            approvals: tables.all()?,
+            settings: tables.only()?,
+            refusals: tables.all()?,
+            notices: tables.all()?,
+            autoclose: tables.only()?,
         })
     }
 

@@ -136,7 +136,7 @@ fn totals(asked: &ReadTotals, books: &Books, logs: &Logs) -> TotalsView {
         last_at,
     };
     let mut shops: Vec<ShopTotal> = shops.into_iter().map(shop).collect();
-    shops.sort_by_key(|shop| std::cmp::Reverse(shop.total.minor));
+    shops.sort_by_cached_key(|shop| std::cmp::Reverse(shop.total.minor));
     let month = |((year, month, _), Sum { payments, total, .. })| MonthTotal {
         year,
         month,
@@ -152,7 +152,7 @@ fn csv(entries: &[ActivityView], words: &Words) -> String {
     for entry in entries {
         let (order, _) = words.get(&entry.id).cloned().unwrap_or_default();
         let amount = entry.amount.as_ref().map(|amount| decimal(amount.minor, amount.digits)).unwrap_or_default();
-        let currency = entry.amount.as_ref().map(|amount| amount.currency.to_uppercase()).unwrap_or_default();
+        let currency = entry.amount.as_ref().map(|amount| amount.currency.to_ascii_uppercase()).unwrap_or_default();
         let (kind, state) = (word(&entry.kind), word(&entry.state));
         let optional = |field: &Option<String>| quoted(field.as_deref().unwrap_or_default());
         let fields = [
@@ -199,7 +199,8 @@ impl<S: Store, W: World> Wallet<S, W> {
     /// Locked, or the store failed.
     pub async fn history(&self, filter: HistoryFilter) -> Result<HistoryView, WalletFault> {
         self.open_vault()?;
-        Ok(history(&filter, &self.books().await?, &Logs::load(&self.store).await?))
+        let (books, logs) = Logs::load_with_books(&self.store).await?;
+        Ok(history(&filter, &books, &logs))
     }
 
     /// What was spent.
@@ -208,7 +209,8 @@ impl<S: Store, W: World> Wallet<S, W> {
     /// Locked, or the store failed.
     pub async fn totals(&self, asked: ReadTotals) -> Result<TotalsView, WalletFault> {
         self.open_vault()?;
-        Ok(totals(&asked, &self.books().await?, &Logs::load(&self.store).await?))
+        let (books, logs) = Logs::load_with_books(&self.store).await?;
+        Ok(totals(&asked, &books, &logs))
     }
 
     /// What happened, as a file.
@@ -217,7 +219,7 @@ impl<S: Store, W: World> Wallet<S, W> {
     /// Locked, or the store failed.
     pub async fn export(&self, asked: Export) -> Result<FileView, WalletFault> {
         self.open_vault()?;
-        let (books, logs) = (self.books().await?, Logs::load(&self.store).await?);
+        let (books, logs) = Logs::load_with_books(&self.store).await?;
         let words = words(&books, &logs);
         let found = activity(&books, &logs).into_iter().filter(|entry| matches(&asked.filter, entry, &words));
         let entries: Vec<_> = found.take(MOST_EXPORTED).collect();

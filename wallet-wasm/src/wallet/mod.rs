@@ -87,25 +87,23 @@ impl<S: Store, W: World> Wallet<S, W> {
     /// # Errors
     /// The store failed.
     pub async fn state(&self) -> Result<WalletState, WalletFault> {
-        let books = self.books().await?;
+        let (books, logs) = if self.is_open() {
+            let (books, logs) = Logs::load_with_books(&self.store).await?;
+            (books, Some(logs))
+        } else {
+            (self.books().await?, None)
+        };
         let now = self.world.now();
         let persona = books.persona.as_ref().map(|held| held.record.id.as_str().to_owned());
-        let phase = match (&books.persona, self.is_open()) {
-            (None, _) => Phase::New,
-            (Some(_), false) => Phase::Locked,
-            (Some(_), true) => Phase::Open,
+        let (phase, home) = match (&books.persona, &logs) {
+            (None, _) => (Phase::New, None),
+            (Some(_), None) => (Phase::Locked, None),
+            (Some(_), Some(logs)) => (Phase::Open, Some(view::home(&books, logs, now)?)),
         };
-        let home = match phase {
-            Phase::Open => Some(view::home(&books, &Logs::load(&self.store).await?, now)?),
-            Phase::New | Phase::Locked => None,
-        };
-        let mut waiting: Vec<_> =
-            books.approvals.iter().filter(|held| approval::waits(&held.record, &self.run, now)).collect();
-        waiting.sort_by_key(|held| held.record.at);
-        let approvals = waiting.iter().map(|held| held.record.id.clone()).collect();
+        let approvals = approval::waiting(&books.approvals, &self.run, now);
         let closing = books.autoclose.as_ref().filter(|_| phase == Phase::New);
         let autoclose = closing.map(|held| autoclose::waiting(&held.record));
-        let notices = if phase == Phase::Open { self.notices().await? } else { Vec::new() };
+        let notices = if phase == Phase::Open { rules::notices(&books) } else { Vec::new() };
         let registration = view::registration(&books).filter(|_| phase == Phase::New);
         Ok(WalletState { phase, home, persona, approvals, notices, locks_at: self.locks_at(), autoclose, registration })
     }

@@ -66,6 +66,14 @@ impl<S: Store, W: World> Wallet<S, W> {
         Err(WalletFault::TooManyRequests)
     }
 
+    /// The requests that wait for the shopper, oldest first.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub async fn waiting(&self) -> Result<Vec<String>, WalletFault> {
+        Ok(approval::waiting(&all(&self.store).await?, &self.run, self.world.now()))
+    }
+
     /// What the approval window shows.
     ///
     /// # Errors
@@ -92,12 +100,13 @@ impl<S: Store, W: World> Wallet<S, W> {
     /// # Errors
     /// See [`WalletFault`].
     pub async fn approve(&self, id: &str) -> Result<Paid, WalletFault> {
-        if let Some(paid) = self.decided(id).await? {
-            return Ok(paid);
-        }
-        let key = match self.promised(id).await? {
-            Some(key) => key,
-            None => self.promise_or_open(id, false).await?,
+        let key = match self.promise_or_open(id, false).await {
+            // Said before: the promise took the request's place, and the receipt that of the promise.
+            Err(fault @ (WalletFault::ApprovalGone | WalletFault::Locked)) => match self.promised(id).await? {
+                Some(key) => key,
+                None => return self.decided(id).await?.ok_or(fault),
+            },
+            key => key?,
         };
         self.finish_payment(&key).await
     }

@@ -7,7 +7,7 @@ use protocol::money::Money;
 use protocol::store::{ChangeSet, Store};
 use protocol::value::Url;
 use wallet_messages::{
-    AllowSilent, BlockedOrigin, ChangePassphrase, Done, OpeningRule, SetLock, SettingsView, SilentRule,
+    AllowSilent, BlockedOrigin, ChangePassphrase, Done, NoticeView, OpeningRule, SetLock, SettingsView, SilentRule,
 };
 
 use super::books::{Books, all, one};
@@ -82,12 +82,19 @@ fn silent_view(rule: Silent) -> SilentRule {
 /// Writes a notice; the oldest give way.
 pub fn notice(books: &Books, notice: &Notice, changes: &mut ChangeSet) {
     let mut old: Vec<&Held<Notice>> = books.notices.iter().collect();
-    old.sort_by_key(|held| held.record.at);
+    old.sort_by_cached_key(|held| held.record.at.millis());
     let surplus = (old.len() + 1).saturating_sub(MOST_NOTICES);
     for held in old.into_iter().take(surplus) {
         changes.delete(held.record.place());
     }
     changes.write(notice);
+}
+
+/// What the shopper has not been shown yet, oldest first.
+pub(super) fn notices(books: &Books) -> Vec<NoticeView> {
+    let mut notices: Vec<&Held<Notice>> = books.notices.iter().collect();
+    notices.sort_by_cached_key(|held| held.record.at.millis());
+    notices.into_iter().map(|held| notice_view(held.record.clone())).collect()
 }
 
 impl<S: Store, W: World> Wallet<S, W> {
@@ -250,6 +257,17 @@ impl<S: Store, W: World> Wallet<S, W> {
         Ok(Done {})
     }
 
+    /// How many notices the shopper has not seen; none while locked.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub async fn news(&self) -> Result<usize, WalletFault> {
+        if !self.is_open() {
+            return Ok(0);
+        }
+        Ok(all::<Notice>(&self.store).await?.len())
+    }
+
     /// The shopper has seen a notice.
     ///
     /// # Errors
@@ -262,12 +280,5 @@ impl<S: Store, W: World> Wallet<S, W> {
             self.world.changed();
         }
         Ok(Done {})
-    }
-
-    /// What the shopper has not been shown yet, oldest first.
-    pub(super) async fn notices(&self) -> Result<Vec<wallet_messages::NoticeView>, WalletFault> {
-        let mut notices: Vec<Held<Notice>> = all(&self.store).await?;
-        notices.sort_by_key(|held| held.record.at);
-        Ok(notices.into_iter().map(|held| notice_view(held.record)).collect())
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use std::task::{Context, Poll, Waker};
 
 use async_trait::async_trait;
-use protocol::store::{ChangeSet, CommitFault, MemoryStore, Row, Store, StoreFault};
+use protocol::store::{ChangeSet, CommitFault, MemoryStore, Row, Rows, Store, StoreFault};
 
 /// Counts the steps left to live; nothing means forever.
 #[derive(Clone, Debug, Default)]
@@ -64,8 +64,8 @@ impl Store for MortalStore {
         self.store.load(table, key).await
     }
 
-    async fn scan(&self, table: &'static str) -> Result<Vec<(String, Row)>, StoreFault> {
-        self.store.scan(table).await
+    async fn snapshot(&self, tables: &[&'static str]) -> Result<Vec<Rows>, StoreFault> {
+        self.store.snapshot(tables).await
     }
 
     async fn commit(&self, changes: ChangeSet) -> Result<(), CommitFault> {
