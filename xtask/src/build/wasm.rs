@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use wasm_bindgen_cli_support::Bindgen;
 
 use crate::{
@@ -18,7 +18,8 @@ use crate::{
 pub struct Compiler<'a> {
     house: &'a House,
     wasm_opt: PathBuf,
-    rust_flags: String,
+    /// Folders of this machine, and the names that stand for them in what is built.
+    names: Vec<(PathBuf, &'static str)>,
 }
 
 impl<'a> Compiler<'a> {
@@ -31,7 +32,7 @@ impl<'a> Compiler<'a> {
         // The folder that holds the sources of the dependencies has to exist before its name can be hidden.
         run(&mut house.cargo(&["fetch", "--quiet", "--locked"]))?;
         let wasm_opt = npm.join("node_modules/binaryen/bin/wasm-opt");
-        Ok(Self { house, wasm_opt, rust_flags: rust_flags(house)? })
+        Ok(Self { house, wasm_opt, names: names(house)? })
     }
 
     /// Compiles `package` and lays its bindings into `folder`; does nothing for a package without a wasm of its own.
@@ -48,13 +49,15 @@ impl<'a> Compiler<'a> {
         let module = package.replace('-', "_");
         let compiled = self.compile(package)?.join(&module).with_extension("wasm");
         bind(&compiled, folder).with_context(|| format!("wasm-bindgen of {package}"))?;
-        self.shrink(&folder.join(format!("{module}_bg.wasm")))
+        let wasm = folder.join(format!("{module}_bg.wasm"));
+        self.shrink(&wasm)?;
+        self.find_no_folder_in(&wasm)
     }
 
     /// Gives the folder that holds the compiled module.
     fn compile(&self, package: &str) -> Result<PathBuf> {
         let mut cargo = self.house.cargo(&["build", "--locked", "--lib", "--profile", "wasm", "--target", WASM_TARGET]);
-        run(cargo.args(["--package", package]).env("CARGO_ENCODED_RUSTFLAGS", &self.rust_flags))?;
+        run(cargo.args(["--package", package]).env("CARGO_ENCODED_RUSTFLAGS", rust_flags(&self.names)))?;
         Ok(self.house.target(WASM_TARGET).join("wasm"))
     }
 
@@ -75,6 +78,18 @@ impl<'a> Compiler<'a> {
         ];
         run(node.arg(&self.wasm_opt).args(flags).arg(wasm).arg("-o").arg(wasm))
     }
+
+    /// A module that tells where it was built is another one on every machine. That this is all that could differ is shown by
+    /// `cargo xtask test --only reproducible`, which takes minutes.
+    fn find_no_folder_in(&self, wasm: &Path) -> Result<()> {
+        let bytes = fs::read(wasm)?;
+        for (folder, _) in &self.names {
+            let name = folder.as_os_str().as_encoded_bytes();
+            let told = bytes.windows(name.len()).any(|part| part == name);
+            ensure!(!told, "{} tells the folder {}", wasm.display(), folder.display());
+        }
+        Ok(())
+    }
 }
 
 fn bind(compiled: &Path, folder: &Path) -> Result<()> {
@@ -91,20 +106,23 @@ fn bind(compiled: &Path, folder: &Path) -> Result<()> {
 /// Makes Leptos erase the types of components, so that each combination of them is not compiled by itself.
 const LESS_GENERIC: &str = "--cfg=erase_components";
 
-/// Flags that replace each folder of this machine by a short name, so that the same sources give the same bytes anywhere.
-fn rust_flags(house: &House) -> Result<String> {
+/// A short name for each folder of this machine, so that the same sources give the same bytes anywhere.
+fn names(house: &House) -> Result<Vec<(PathBuf, &'static str)>> {
     let sysroot = output(house.command("rustc").args(["--print", "sysroot"]))?;
-    let mut names =
-        vec![(house.source(""), "/pay-cash/".to_owned()), (PathBuf::from(sysroot.trim()), "/rust".to_owned())];
     // Later flags win over earlier ones, so the folders inside come after those around them.
-    names.push((cargo_home()?, "/cargo".to_owned()));
+    let mut names =
+        vec![(house.source(""), "/pay-cash/"), (PathBuf::from(sysroot.trim()), "/rust"), (cargo_home()?, "/cargo")];
     let sources = cargo_home()?.join("registry/src");
     for registry in fs::read_dir(&sources).with_context(|| sources.display().to_string())? {
-        names.push((registry?.path(), "/deps".to_owned()));
+        names.push((registry?.path(), "/deps"));
     }
+    Ok(names)
+}
+
+fn rust_flags(names: &[(PathBuf, &str)]) -> String {
     let flags = names.iter().map(|(folder, name)| format!("--remap-path-prefix={}={name}", folder.display()));
     // The separator that cargo reads, so that a folder's name may hold spaces.
-    Ok(flags.chain([LESS_GENERIC.to_owned()]).collect::<Vec<_>>().join("\u{1f}"))
+    flags.chain([LESS_GENERIC.to_owned()]).collect::<Vec<_>>().join("\u{1f}")
 }
 
 fn cargo_home() -> Result<PathBuf> {
