@@ -9,10 +9,12 @@ use crate::{amount, browser, text};
 const MINUTE_MS: i64 = 60_000;
 const HOUR_MS: i64 = 60 * MINUTE_MS;
 const DAY_MS: i64 = 24 * HOUR_MS;
+/// All that `Intl` has ever shown.
+const MOST_DIGITS: u32 = 20;
 
 /// `$42.50`.
 pub fn money(money: &MoneyView) -> String {
-    number(money, "auto")
+    written(money, "auto")
 }
 
 /// The same of a decimal that the wallet wrote with all of its digits, `42.50`, in the currency of `like`.
@@ -21,9 +23,23 @@ pub fn decimal(written: &str, like: &MoneyView) -> String {
     money(&MoneyView { minor: digits.parse().unwrap_or_default(), ..like.clone() })
 }
 
+/// A decimal that has to be read before it is agreed to, as people here write it: `1.0628`, in German `1,0628`.
+pub fn number(decimal: &str) -> String {
+    let options = options(&[("maximumFractionDigits", MOST_DIGITS.into())]);
+    call("NumberFormat", &options, &[decimal.into()]).unwrap_or_else(|| decimal.to_owned())
+}
+
+/// A decimal that stands in a field, to be changed: without separators of thousands, which fields refuse.
+pub fn typed(decimal: &str) -> String {
+    let half = number("0.5");
+    let separator = half.trim_matches(|c: char| c.is_ascii_digit());
+    // Fields read both separators that our languages have.
+    if separator == "," { decimal.replace('.', ",") } else { decimal.to_owned() }
+}
+
 /// `+$42.50`: for lists in which money comes and goes.
 pub fn money_signed(money: &MoneyView) -> String {
-    number(money, "exceptZero")
+    written(money, "exceptZero")
 }
 
 /// `Nov 21, 2026, 8:30 AM`.
@@ -83,7 +99,7 @@ pub fn sort_by_name(entries: &mut [(String, String)]) {
 }
 
 /// `Intl` reads the decimal as a string, so no digit passes through a float.
-fn number(money: &MoneyView, sign: &str) -> String {
+fn written(money: &MoneyView, sign: &str) -> String {
     let currency = money.currency.to_ascii_uppercase();
     let decimal = amount::decimal(money);
     let options = options(&[

@@ -78,7 +78,7 @@ impl Form {
     fn new(suggested: Suggested) -> Self {
         let Suggested { amount, minutes, uses } = suggested;
         Self {
-            amount: Field::filled("session-amount-field", amount),
+            amount: Field::filled("session-amount-field", format::typed(&amount)),
             minutes: Field::filled("session-minutes", minutes.to_string()),
             uses: Field::filled("session-uses-field", uses.to_string()),
             note: Field::new("session-note"),

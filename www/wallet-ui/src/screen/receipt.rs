@@ -42,13 +42,13 @@ pub fn Receipt() -> impl IntoView {
 
 fn slip(receipt: ReceiptView) -> impl IntoView {
     let facts = facts(&receipt);
-    let state = state(&receipt);
+    let (class, state) = state(&receipt);
     let notes = notes(&receipt);
     view! {
         <Screen title=t("receipt_title") testid="receipt">
             <article class="slip">
                 <p class="slip-price" data-testid="receipt-price">{format::money(&receipt.price)}</p>
-                <p class="slip-state" data-testid="receipt-state">{state}</p>
+                <p class=class data-testid="receipt-state">{state}</p>
                 {notes}
                 {facts}
                 <h2>{t("note")}</h2>
@@ -136,11 +136,14 @@ fn line(name: String, testid: &'static str, value: String) -> impl IntoView {
     view! { <div><dt>{name}</dt><dd><bdi data-testid=testid>{value}</bdi></dd></div> }
 }
 
-fn state(receipt: &ReceiptView) -> String {
+/// How it ended, and the class that colours it.
+fn state(receipt: &ReceiptView) -> (&'static str, String) {
     match (receipt.state, &receipt.problem) {
-        (ActivityState::Done, _) => t("state_paid"),
-        (ActivityState::Waiting, _) => t("state_waiting"),
-        (ActivityState::Refused, Some(code)) => format!("{} {}", t("state_refused"), text::problem(code)),
-        (ActivityState::Refused, None) => t("state_refused"),
+        (ActivityState::Done, _) => ("state paid-state", t("state_paid")),
+        (ActivityState::Waiting, _) => ("state waiting-state", t("state_waiting")),
+        (ActivityState::Refused, Some(code)) => {
+            ("state refused-state", format!("{} {}", t("state_refused"), text::problem(code)))
+        }
+        (ActivityState::Refused, None) => ("state refused-state", t("state_refused")),
     }
 }

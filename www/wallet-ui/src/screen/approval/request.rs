@@ -49,7 +49,8 @@ impl Said {
 /// `1 EUR = 1.0628 USD, told Nov 21, 2026`: both currencies by name, before anything is agreed to.
 fn rate(exchange: &ExchangeView) -> String {
     let ExchangeView { one, rate, currency, told_at } = exchange;
-    t_with("approval_rate", &[&format::money(one), rate, &currency.to_uppercase(), &format::date(*told_at)])
+    let rate = format::number(rate);
+    t_with("approval_rate", &[&format::money(one), &rate, &currency.to_uppercase(), &format::date(*told_at)])
 }
 
 fn draw(said: Said) -> impl IntoView {

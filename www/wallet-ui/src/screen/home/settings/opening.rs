@@ -64,7 +64,7 @@ fn form(rule: Option<OpeningRule>) -> impl IntoView {
     let OpeningRule { amount, minutes, uses } =
         rule.unwrap_or(OpeningRule { amount: String::new(), minutes: MINUTES, uses: USES });
     let money = Wallet::here().part(|home| Some(home.balance.clone()));
-    let most = Field::filled("opening-amount", amount);
+    let most = Field::filled("opening-amount", format::typed(&amount));
     let lives = Field::filled("opening-minutes", minutes.to_string());
     let times = Field::filled("opening-uses", uses.to_string());
     let set = move |rule: Option<OpeningRule>, said: &'static str| {
