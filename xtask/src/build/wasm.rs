@@ -72,6 +72,8 @@ impl<'a> Compiler<'a> {
             "0",
             "-ocimfs",
             "0",
+            // Zeros compress to nothing; the headers of thousands of pieces between them do not.
+            "--skip-pass=memory-packing",
             "--strip-debug",
             "--strip-producers",
             "--strip-target-features",
