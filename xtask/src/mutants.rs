@@ -53,7 +53,7 @@ const PASSES: [Pass; 5] = [
         package: "protocol",
         files: &["protocol/src/**/*.rs"],
         without: &MONEY,
-        tests: &["--lib", "--test=vectors", "--test=injective"],
+        tests: &["--lib", "--test=vectors", "--test=injective", "--test=offers", "--test=published"],
         percent: 5,
     },
     Pass {

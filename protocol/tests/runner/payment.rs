@@ -5,6 +5,7 @@ use protocol::collect::{
     write_payment, write_receipts,
 };
 use protocol::envelope::Envelope;
+use protocol::keys::{PersonaKey, PublicKey};
 use protocol::message::payment::{BatchHead, PayerReceipt};
 use protocol::money::Money;
 use protocol::offer::{Offer, note_hash};
@@ -43,6 +44,16 @@ impl Vectors {
         let receipts = self.ca2_and_ca3(&received);
         let opaque = receipts.customer_opaques[0].clone().expect("a customer part");
         self.ca4(&received, &opaque);
+    }
+
+    /// The PR1 of the file.
+    pub fn payment_request(&self) -> &str {
+        text(&self.json["payment"], "pr1")
+    }
+
+    /// The keys of the merchant, and those of the customer.
+    pub fn personas(&self) -> [(PersonaKey, PublicKey); 2] {
+        ["merchant", "customer"].map(|who| self.persona_key(who))
     }
 
     /// The CA1 of the file.
