@@ -2,7 +2,7 @@
 
 mod stage;
 
-use merchant_widget::till::collection::{ConcludeFault, Concluded, conclude, fitting};
+use merchant_widget::till::collection::{ConcludeFault, Concluded, Underway, conclude, fitting};
 use merchant_widget::till::order::cancel;
 use merchant_widget::till::payment::{Examined, examine, name_of};
 use merchant_widget::till::record::{Flag, LogStatus, Order, Status};
@@ -72,6 +72,31 @@ fn an_order_is_paid() {
         assert_eq!(examined, Examined::Answer(answers[0].1.clone()));
         let other = stage.ca1(&order, 2, |_| ());
         assert_eq!(refused(&stage, &other, Some(paid)), "transaction-reused");
+    });
+}
+
+/// A disk may report a write as failed that has happened: the CA2 is sent again then, and its CA3 is read again.
+#[test]
+fn a_receipt_that_is_booked_is_not_counted_again() {
+    both(|mut stage| {
+        let order = stage.order("42.50", "Rocket Shoes");
+        let claim = stage.claim(&order, 1);
+        let underway = stage.underway(&[claim]);
+        let ca3 = stage.ca3(&underway.batch, |_| Ok(()));
+        let decided = |underway: &Underway| match conclude(underway, ca3.as_bytes(), stage.now) {
+            Ok(Concluded::Decided(changes, answers)) => (changes, answers),
+            other => panic!("{other:?}"),
+        };
+        let (changes, answers) = decided(&underway);
+        let booked = Underway {
+            session: sessions(&changes)[0].clone(),
+            entries: vec![(logs(&changes)[0].clone(), orders(&changes)[0].clone())],
+            ..underway
+        };
+        let (changes, again) = decided(&booked);
+        assert_eq!(sessions(&changes)[0].current, usd("42.50"), "what the session took in is counted once");
+        assert!(orders(&changes).is_empty() && logs(&changes).is_empty(), "what is booked stays as it is");
+        assert_eq!(again, answers, "the wallets are told the same");
     });
 }
 

@@ -223,6 +223,10 @@ fn decide(
         let credited = verdict.collected_amount.filter(|_| verdict.response_code == ResponseCode::Success);
         let answer = answer(log, verdict, opaque.as_deref())?;
         answers.push((log.payment.clone(), answer.clone()));
+        // Where booking was reported as failed, and had happened all the same, the CA3 comes again: what is booked stays.
+        if log.status != LogStatus::Attempt {
+            continue;
+        }
         let fee = whole.fee.filter(|_| log.position == 0);
         let log = CollectionLog { credited, fee, ..booked(log, verdict, answer) };
         session.current = grown(session.current, credited);
