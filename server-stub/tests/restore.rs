@@ -3,6 +3,7 @@
 
 mod common;
 
+use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -10,18 +11,23 @@ use common::actor::{Actor, OpenedSession};
 use common::payment::{Deal, problems, whole};
 use common::{Kind, World, assert_sound, error_of, money, server};
 use protocol::Protocol;
+use protocol::date::Date;
 use protocol::outcome::{Problem, ResponseCode};
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 use server_stub::backup::{BackupArgs, backup, restore};
-use server_stub::server::{Answer, Config};
+use server_stub::server::{Answer, Config, epoch};
 use server_stub::store::record::SessionStatus;
 use server_stub::store::{BookRow, Place, Store};
+use tempfile::TempDir;
 
 /// How many histories, each with a backup point of its own.
 const HISTORIES: u64 = 24;
 /// How many operations of each are after the backup, at the most.
 const LOST: usize = 12;
+
+/// What a backup is called.
+const COPY: &str = "copy.sqlite";
 
 /// Brian and Acme, and every message that anyone has sent.
 struct Town {
@@ -46,6 +52,24 @@ impl Town {
         let sales = vec![world.open(&mut acme, "usd 0.00", 1_440, 100).await];
         let dice = StdRng::seed_from_u64(seed);
         Self { world, brian, acme, payers, sales, sent: Vec::new(), dice, orders: 0 }
+    }
+
+    /// A folder with a backup of the books in it.
+    fn backed_up(&self) -> TempDir {
+        let folder = tempfile::tempdir().expect("a folder");
+        backup(&BackupArgs { to: folder.path().join(COPY), place: place(self.world.folder()) }).expect("a backup");
+        folder
+    }
+
+    /// Goes on with books of a name, made of the backup in a folder.
+    async fn restore(&mut self, folder: &TempDir, name: &str) -> Date {
+        let home = place(&folder.path().join(name));
+        let begun = restore(Some(&folder.path().join(COPY)), &home).await.expect("a restore").epoch.began;
+        let store = home.open().await.expect("a store");
+        let config = Config { restored: Some(begun), ..World::config() };
+        self.world.server = Arc::new(server(store.clone(), config));
+        self.world.store = store;
+        begun
     }
 
     async fn send(&mut self, message: String) -> String {
@@ -123,21 +147,14 @@ async fn restored(protocol: Protocol, seed: u64) {
         town.step().await;
     }
     let known = town.sent.len();
-    let elsewhere = tempfile::tempdir().expect("a folder");
-    let copy = elsewhere.path().join("copy.sqlite");
-    backup(&BackupArgs { to: copy.clone(), place: place(town.world.folder()) }).expect("a backup");
+    let backup = town.backed_up();
     for _ in 0..town.dice.random_range(0..LOST) {
         town.step().await;
     }
 
-    let home = place(&elsewhere.path().join("data"));
-    let begun = restore(Some(&copy), &home).await.expect("a restore");
-    let store = home.open().await.expect("a store");
-    let config = Config { restored: Some(begun.epoch.began), ..World::config() };
-    town.world.server = Arc::new(server(store.clone(), config));
-    town.world.store = store.clone();
     // A moment after the restore.
-    town.world.now = begun.epoch.began.plus_secs(5);
+    town.world.now = town.restore(&backup, "data").await.plus_secs(5);
+    let store = town.world.store.clone();
     let before = holdings(&*store).await;
     assert_eq!((before.1, before.2), (0, 0), "every session is closed, and empty");
 
@@ -205,15 +222,9 @@ async fn restored_from_any_point_nothing_is_paid_twice_classic() {
 #[tokio::test]
 async fn a_session_of_the_lost_time_is_unknown() {
     let mut town = Town::new(Protocol::V2, 1).await;
-    let elsewhere = tempfile::tempdir().expect("a folder");
-    let copy = elsewhere.path().join("copy.sqlite");
-    backup(&BackupArgs { to: copy.clone(), place: place(town.world.folder()) }).expect("a backup");
+    let backup = town.backed_up();
     let mut lost = town.world.open(&mut town.acme, "usd 0.00", 60, 100).await;
-    let home = place(&elsewhere.path().join("data"));
-    let begun = restore(Some(&copy), &home).await.expect("a restore");
-    let store = home.open().await.expect("a store");
-    let config = Config { restored: Some(begun.epoch.began), ..World::config() };
-    town.world.server = Arc::new(server(store, config));
+    town.restore(&backup, "data").await;
     let payee = town.acme.id.clone().expect("an id");
     let deal = Deal { payee: &payee, order: "late", price: "usd 1.00", amount: "usd 1.00" };
     let promise = town.world.promise(&mut town.payers[0], &deal);
@@ -222,10 +233,47 @@ async fn a_session_of_the_lost_time_is_unknown() {
 }
 
 #[tokio::test]
+async fn a_backup_that_serves_twice_gives_no_number_of_a_session_twice() {
+    let mut town = Town::new(Protocol::V2, 1).await;
+    let backup = town.backed_up();
+    let mut given = HashSet::new();
+    for name in ["first", "second"] {
+        town.world.now = town.restore(&backup, name).await.plus_secs(1);
+        let opened = town.world.open(&mut town.acme, "usd 0.00", 60, 100).await;
+        assert!(given.insert(opened.id.number()), "{} is given again", opened.id.number());
+    }
+}
+
+#[tokio::test]
+async fn a_clock_turned_back_after_a_restore_keeps_nobody_out() {
+    let mut town = Town::new(Protocol::V2, 1).await;
+    let backup = town.backed_up();
+    let began = town.restore(&backup, "data").await;
+    town.world.now = began.plus_secs(-3_600);
+    let refused = town.world.move_funds(&mut town.brian, "usd 1.00").await;
+    assert_eq!(refused.problem, Some(Problem::CLOCK_SKEW), "dated before the restore");
+    // Whoever dates by what the server says is let in.
+    assert_eq!(refused.server_date, began);
+    let body = town.brian.funds(refused.server_date, "usd 1.00");
+    assert_eq!(town.world.ask(&mut town.brian, &body).await.response_code, ResponseCode::Success);
+}
+
+#[tokio::test]
+async fn a_restore_under_a_clock_that_was_turned_back_begins_after_the_last() {
+    let mut town = Town::new(Protocol::V2, 1).await;
+    let backup = town.backed_up();
+    let first = town.restore(&backup, "data").await;
+    let second = epoch::begin(&*town.world.store, first.plus_secs(-3_600)).await.expect("an epoch").epoch;
+    assert_eq!((second.number, second.began), (2, Date::from_millis(first.millis() + 1)));
+    let number = town.world.store.new_session_id().await.expect("a number").number();
+    assert!(number > second.sessions_after() && second.sessions_after() > 0, "{number}");
+}
+
+#[tokio::test]
 async fn a_backup_that_lies_or_is_in_the_way_is_refused() {
     let town = Town::new(Protocol::V2, 1).await;
     let elsewhere = tempfile::tempdir().expect("a folder");
-    let copy = elsewhere.path().join("copy.sqlite");
+    let copy = elsewhere.path().join(COPY);
     let args = BackupArgs { to: copy.clone(), place: place(town.world.folder()) };
     backup(&args).expect("a backup");
     assert!(backup(&args).is_err(), "a backup is never overwritten");

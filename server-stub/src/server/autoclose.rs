@@ -79,7 +79,7 @@ impl Server {
         let mut draft = settled.clone();
         let (mut draft, reply) = match close(desk, body, &mut draft) {
             Ok(reply) => (draft, reply),
-            Err(refusal) => (settled, refused(desk.now, &refusal.told_in(desk.language))),
+            Err(refusal) => (settled, refused(desk.date_of(&refusal), &refusal.told_in(desk.language))),
         };
         let response = opened.reply(&reply, rng)?;
         draft.changes.push(incoming.log(key, &response));

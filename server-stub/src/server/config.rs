@@ -129,6 +129,12 @@ impl Config {
         self.restored.is_some_and(|restored| theirs < restored)
     }
 
+    /// What a client is told to date its requests by: never a time before the restore, which would be refused again until a
+    /// clock that was turned back has caught up.
+    pub fn date_to_use(&self, now: Date) -> Date {
+        self.restored.map_or(now, |restored| now.max(restored))
+    }
+
     /// Whether money may leave for the bank. For a day after a restore it may not: clients may be a day off, so only then
     /// can no request any more be sent again that was dated before, was answered, and was lost.
     pub fn pays_out(&self, now: Date) -> bool {

@@ -3,7 +3,8 @@
 //! What was answered between backup and restore is lost here, and known to those who were answered. So that nothing of it
 //! can be done twice:
 //!
-//! 1. an epoch begins: session numbers leap, so that none that was given in the lost time is given again;
+//! 1. an epoch begins: session numbers leap, so that none that was given in the lost time is given again, not even where
+//!    the same backup is restored twice;
 //! 2. every open session ends, and what the books say is left in it returns to its container: no payment of the lost time
 //!    can be collected a second time;
 //! 3. requests that are dated before the epoch are refused, unless the books know their answer (`check_clock`);
@@ -50,14 +51,17 @@ pub enum EpochError {
 /// # Errors
 /// See [`EpochError`].
 pub async fn begin(store: &dyn Store, now: Date) -> Result<Begun, EpochError> {
-    let number = store.epoch().await?.map_or(0, |epoch| epoch.number) + 1;
-    let epoch = Epoch { number, began: now };
+    let last = store.epoch().await?;
+    let number = last.map_or(0, |epoch| epoch.number) + 1;
+    // A clock that was turned back does not take the numbers of sessions back.
+    let began = last.map_or(now, |epoch| now.max(Date::from_millis(epoch.began.millis() + 1)));
+    let epoch = Epoch { number, began };
     let mut changes = ChangeSet::default();
     changes.push(Change::Epoch(epoch));
     store.commit(changes).await?;
     let mut sessions_ended = 0;
     for id in owners_of_open_sessions(store).await? {
-        sessions_ended += end_sessions(store, &id, now).await?;
+        sessions_ended += end_sessions(store, &id, began).await?;
     }
     Ok(Begun { epoch, sessions_ended })
 }

@@ -67,6 +67,11 @@ impl Desk<'_> {
         Self { language: Language::of_tag(tag).unwrap_or(self.language), ..self }
     }
 
+    /// The date that a refusal tells: by a clock that is off, what to date by instead.
+    pub fn date_of(self, refusal: &Refusal) -> Date {
+        if refusal.problem == Problem::CLOCK_SKEW { self.config.date_to_use(self.now) } else { self.now }
+    }
+
     /// A refusal in the language of whoever asks.
     pub fn refusal(self, problem: Problem) -> Refusal {
         Refusal::from(problem).told_in(self.language)
@@ -294,7 +299,7 @@ fn decide<M: Procedure>(
         .and_then(|()| body.run(desk, &mut draft, records, rng));
     let (draft, mut reply) = match outcome {
         Ok(reply) => (draft, reply),
-        Err(refusal) => (settled, M::refused(desk.now, &refusal.told_in(desk.language))),
+        Err(refusal) => (settled, M::refused(desk.date_of(&refusal), &refusal.told_in(desk.language))),
     };
     M::note(&mut reply, software);
     Ok((draft, reply))

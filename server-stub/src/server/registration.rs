@@ -174,9 +174,9 @@ pub(super) fn welcome(desk: Desk<'_>, body: &Registration, id: &PersonaId) -> Re
 
 /// R2 that says why not.
 pub(super) fn refused(desk: Desk<'_>, body: &Registration, refusal: Refusal) -> RegistrationResponse {
-    let refusal = refusal.told_in(desk.language);
+    let (server_date, refusal) = (desk.date_of(&refusal), refusal.told_in(desk.language));
     RegistrationResponse {
-        server_date: desk.now,
+        server_date,
         requested_id: body.requested_id.clone(),
         response_id: None,
         email: Some(body.email.clone()),

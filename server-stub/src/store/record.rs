@@ -431,12 +431,13 @@ pub struct Epoch {
 }
 
 impl Epoch {
-    /// How many sessions an epoch has numbers for: more than are opened in a lifetime.
-    const SESSIONS: u32 = 40;
+    /// How many session numbers each millisecond has: more than are opened in one.
+    const NUMBERS: u32 = 20;
 
-    /// Session numbers of this epoch are larger than this; those of what was lost were smaller.
+    /// Session numbers of this epoch are larger than this; those of what was lost were smaller. They follow the clock and not
+    /// the count of restores, which is lost as well where the same backup has to serve twice.
     pub fn sessions_after(&self) -> u64 {
-        self.number << Self::SESSIONS
+        u64::try_from(self.began.millis()).unwrap_or(0) << Self::NUMBERS
     }
 }
 
