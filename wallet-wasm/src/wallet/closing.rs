@@ -163,10 +163,11 @@ impl PendingClosing {
 }
 
 /// What returned to the container when a session ended without telling us: what we know to be left, unless a balance that
-/// was told later holds it already, or may.
+/// was told later holds it already, or may. When a session ended is known by our clock at best, which lags behind the
+/// server's by as long as an answer travels; the balance told as the session was opened cannot know of its end.
 fn remainder(books: &Books, session: &Session) -> Money {
     let told = books.container(session.opened.currency).as_of;
-    let untold = session.ended_at().is_some_and(|ended| told < ended);
+    let untold = session.ended_at().is_some_and(|ended| told < ended || told <= session.opened_at);
     if untold { session.left(&books.payments) } else { Money::zero(session.opened.currency) }
 }
 
@@ -182,7 +183,10 @@ fn end_session(
     let payments = &desk.books.payments;
     let of_session = |held: &&Held<PendingPayment>| held.record.session == session.record.id;
     let open: Vec<_> = payments.iter().filter(of_session).collect();
-    let settled = pending.log && logged_all(&session.record, reply).unwrap_or(false);
+    // A server whose books were restored from a backup does not know a session that was opened since: nothing that was
+    // promised in it can be collected any more.
+    let unknown = reply.problem == Some(Problem::SESSION_UNKNOWN);
+    let settled = unknown || pending.log && logged_all(&session.record, reply).unwrap_or(false);
     if settled {
         for payment in &open {
             let verdict = verdict(&payment.record, reply);

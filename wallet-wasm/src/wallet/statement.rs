@@ -16,9 +16,10 @@ use wallet_messages::{BackUp, Done, FileView, Restore, Restored};
 
 use super::books::{Books, all};
 use super::closing;
+use super::conversation::is_worth_another;
 use super::payment::{Verdict, settle_payment};
 use super::rules::notice;
-use super::step::{Begun, Desk, Env, is_historic, refusal, software, transaction};
+use super::step::{Begun, Desk, Env, is_historic, learn_clock, refusal, software, transaction};
 use super::view::money_view;
 use super::{Wallet, backup};
 use crate::fault::WalletFault;
@@ -39,9 +40,14 @@ impl<S: Store, W: World> Wallet<S, W> {
     /// The server did not answer, or knows no statements (protocol 1.0).
     pub async fn refresh(&self) -> Result<Done, WalletFault> {
         self.refresh_keys().await?;
+        let mut again = true;
         for _ in 0..MOST_PAGES {
-            if !self.read_statement().await? {
-                break;
+            match self.read_statement().await {
+                Ok(true) => {}
+                Ok(false) => break,
+                // The refusal has set our idea of the server's clock right.
+                Err(fault) if again && is_worth_another(&fault) => again = false,
+                Err(fault) => return Err(fault),
             }
         }
         self.world.changed();
@@ -61,8 +67,15 @@ impl<S: Store, W: World> Wallet<S, W> {
         let bytes = self.world.post(&url, &sent.text).await.ok_or(silence)?;
         let unreadable = WalletFault::AnswerUnreadable { money: false };
         let reply = sent.read_reply::<StatementResponse>(&bytes).map_err(|_| unreadable)?;
-        if reply.outcome().problem.is_some() {
-            return Err(refusal(&reply.outcome()));
+        let outcome = reply.outcome();
+        if outcome.problem.is_some() {
+            self.change(|desk, env| {
+                let mut changes = ChangeSet::new();
+                learn_clock(&desk.books, &mut changes, outcome.server_date, env.now);
+                Ok(changes)
+            })
+            .await?;
+            return Err(refusal(&outcome));
         }
         let known: Vec<Held<StatementEntry>> = all(&self.store).await?;
         self.change(|desk, _| Ok(take_in(&desk.books, &reply, &known))).await?;
