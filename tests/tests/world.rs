@@ -43,6 +43,8 @@ fn no_schedule_of_faults_makes_anybody_lose_money() {
         "writes in doubt",
         "clock jumps",
         "server's clock jumps",
+        "backups",
+        "restores",
         "refunds begun",
     ] {
         assert!(counts.get(fault).is_some_and(|count| *count > 0), "no {fault} in {counts:?}");
@@ -69,6 +71,53 @@ fn a_death_at_any_moment_of_any_procedure_does_no_harm() {
     for moment in 1..=whole.moments {
         if let Err(failure) = genesis.tell(&[moment], true) {
             panic!("death at moment {moment}: {}\n{}", failure.lie, failure.diary.join("\n"));
+        }
+    }
+}
+
+#[test]
+fn after_a_restore_everybody_goes_on() {
+    let genesis = Genesis::settled().expect("everybody moves in");
+    let mut restores = 0;
+    for seed in 0..6 {
+        let report = genesis.run(&Schedule::of_restores(seed, 60_000, []), true);
+        let report =
+            report.unwrap_or_else(|failure| panic!("seed {seed}: {}\n{}", failure.lie, failure.diary.join("\n")));
+        restores += report.counts.get("restores").copied().unwrap_or(0);
+    }
+    assert!(restores >= 3, "{restores} restores");
+}
+
+/// A schedule with a restore in it, and the moments of that.
+fn a_restore(genesis: &Genesis) -> (u64, Vec<u64>) {
+    let seeds = (0..50).map(|seed| (seed, genesis.run(&Schedule::of_restores(seed, 40_000, []), false)));
+    let mut restored = seeds.filter_map(|(seed, report)| Some((seed, report.ok()?.restoring)));
+    restored.find(|(_, moments)| moments.len() > 6).expect("a restore that ends sessions")
+}
+
+#[test]
+fn a_death_at_any_moment_of_a_restore_does_no_harm() {
+    let genesis = Genesis::settled().expect("everybody moves in");
+    let (seed, moments) = a_restore(&genesis);
+    for moment in moments {
+        if let Err(failure) = genesis.run(&Schedule::of_restores(seed, 40_000, [moment]), false) {
+            panic!("seed {seed}, death at moment {moment}: {}", failure.lie);
+        }
+    }
+}
+
+#[test]
+#[ignore = "soak: every pair of moments of a restore"]
+fn two_deaths_at_any_two_moments_of_a_restore_do_no_harm() {
+    let genesis = Genesis::settled().expect("everybody moves in");
+    let (seed, moments) = a_restore(&genesis);
+    let end = moments.last().copied().unwrap_or(0);
+    for (at, first) in moments.iter().enumerate() {
+        // The second may come while the first is being mended, which is when there are new moments.
+        for second in moments[at + 1..].iter().copied().chain(end + 1..end + 20) {
+            if let Err(failure) = genesis.run(&Schedule::of_restores(seed, 40_000, [*first, second]), false) {
+                panic!("seed {seed}, deaths at moments {first} and {second}: {}", failure.lie);
+            }
         }
     }
 }

@@ -74,7 +74,7 @@ pub fn seeds(target: &Target) -> Vec<Vec<u8>> {
             vec![chosen(1, &contents().to_string()), chosen(0, "PAY CASH WALLET BACKUP\nAQAATAAAAAACAAAAAQ==\n")]
         }
         "till" => till(),
-        _ => (0..6_u8).map(|seed| [[seed * 40; 12].as_slice(), &[0, seed, 20, 50, 90]].concat()).collect(),
+        _ => (0..6_u8).map(|seed| [[seed * 40; 13].as_slice(), &[0, seed, seed, 20, 50, 90]].concat()).collect(),
     }
 }
 

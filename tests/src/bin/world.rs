@@ -45,6 +45,7 @@ impl Arguments {
                 schedule.weather = weather;
             }
         }
+        schedule.fees &= !self.calm && !self.without.iter().any(|name| name == "fees");
         schedule.busy_millis = self.busy.unwrap_or(schedule.busy_millis);
         schedule.deaths = self.death.iter().copied().collect();
         schedule

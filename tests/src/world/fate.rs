@@ -37,6 +37,8 @@ pub struct Weather {
     pub clock_jump: u32,
     /// The server's clock jumps, likewise.
     pub server_clock: u32,
+    /// The server's disk breaks for good, likewise, and its last backup takes its place. Backups are made where this is not 0.
+    pub restore: u32,
 }
 
 impl Weather {
@@ -53,6 +55,7 @@ impl Weather {
         slow_disk: 0,
         clock_jump: 0,
         server_clock: 0,
+        restore: 0,
     };
 
     /// The weather of a seed: each kind of fault is away in one run of three, and up to its worst in the others.
@@ -70,6 +73,7 @@ impl Weather {
             clock_jump: up_to(20),
             delay_millis: i64::from(up_to(5_000)).max(20),
             server_clock: up_to(10),
+            restore: up_to(20),
         }
     }
 
@@ -88,6 +92,7 @@ impl Weather {
             ("slow-disk", Self { slow_disk: calm.slow_disk, ..self }),
             ("clock-jump", Self { clock_jump: calm.clock_jump, ..self }),
             ("server-clock", Self { server_clock: calm.server_clock, ..self }),
+            ("restore", Self { restore: calm.restore, ..self }),
         ];
         all.into_iter().filter(|(_, weather)| *weather != self).collect()
     }
@@ -99,6 +104,10 @@ struct Fate {
     /// Deaths that are ordered, by number of moment.
     deaths: BTreeSet<u64>,
     moments: u64,
+    /// Whose moments are written down.
+    watched: Option<Owner>,
+    /// Those moments.
+    seen: Vec<u64>,
     dead: Vec<Owner>,
     /// What happened, by name.
     counts: BTreeMap<&'static str, u64>,
@@ -140,6 +149,16 @@ pub fn counts() -> BTreeMap<&'static str, u64> {
 /// How many moments there were.
 pub fn moments() -> u64 {
     FATE.with_borrow(|fate| fate.moments)
+}
+
+/// From now on, the moments of a party are written down; or nobody's.
+pub fn watch(party: Option<Owner>) {
+    FATE.with_borrow_mut(|fate| fate.watched = party);
+}
+
+/// The moments that were written down.
+pub fn seen() -> Vec<u64> {
+    FATE.with_borrow(|fate| fate.seen.clone())
 }
 
 /// A digest of the run so far.
@@ -193,6 +212,10 @@ pub fn die(party: Owner) {
 pub async fn moment(party: Owner, what: &'static str) {
     let ordered = FATE.with_borrow_mut(|fate| {
         fate.moments += 1;
+        if fate.watched == Some(party) {
+            let moment = fate.moments;
+            fate.seen.push(moment);
+        }
         fate.deaths.contains(&fate.moments)
     });
     note(party, what, String::new);

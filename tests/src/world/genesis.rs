@@ -7,7 +7,9 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use protocol::Protocol;
+use protocol::money::Currency;
 use protocol::store::MemoryStore as WalletStore;
+use server_stub::server::fee::{Fee, Fees};
 use server_stub::store::MemoryStore as Ledger;
 use tempfile::TempDir;
 
@@ -19,7 +21,7 @@ use super::logs;
 use super::net::Net;
 use super::server::Office;
 use super::shopper::{Script, Seat};
-use super::till::{Books, Stand};
+use super::till::{Books, CURRENCIES, Stand};
 
 /// When every world begins: 5 November 1995, 10:05.
 pub const BEGINNING: i64 = 815_565_900_000;
@@ -40,6 +42,9 @@ const WALLETS: [(Owner, &str, Protocol); 4] = [
     (Owner(6), "carola", Protocol::V2),
     (Owner(7), "donald", Protocol::V1),
 ];
+
+/// What everything costs where anything does.
+const FEE: Fee = Fee { fixed: 3, basis_points: 150 };
 
 /// A world that everybody has moved into.
 pub struct Genesis {
@@ -86,7 +91,7 @@ impl Genesis {
             original.map_or_else(|| (WalletStore::new(), None), |seat| (seat.disk.copied(), seat.key.borrow().clone()))
         };
         let wallets = WALLETS.iter().map(of).collect();
-        let platter = world.office.platter.copied();
+        let platter = world.office.platter().copied();
         drop(world);
         Ok(Self { keys: empty.keys, platter, tills, wallets, millis: end })
     }
@@ -121,7 +126,10 @@ impl Genesis {
         let office = Office {
             party: SERVER,
             keys: self.keys.path().to_owned(),
-            platter: Arc::new(self.platter.copied()),
+            platter: Rc::new(RefCell::new(Arc::new(self.platter.copied()))),
+            backup: Rc::default(),
+            restoring: Rc::default(),
+            fees: Fees::default(),
             wrong_millis: Rc::new(Cell::new(0)),
             writes: Arc::default(),
         };
@@ -143,6 +151,16 @@ impl World {
     pub(super) fn for_two(mut self) -> Self {
         self.stands.retain(|stand| stand.party == TILLS[0].0);
         self.seats.retain(|seat| seat.party == WALLETS[2].0);
+        self
+    }
+
+    /// With a fee on everything that may cost something.
+    pub(super) fn with_fees(mut self) -> Self {
+        for currency in CURRENCIES.iter().filter_map(|code| Currency::of(code)) {
+            for service in Fee::CHARGED {
+                self.office.fees.set(service, currency, Some(FEE));
+            }
+        }
         self
     }
 

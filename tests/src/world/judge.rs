@@ -12,16 +12,36 @@
 //! | I7 | the journal only grows |
 //! | I8 | at rest, wallets, tills and server agree |
 //! | I9 | no secret travels or lies about in the clear |
+//! | I10 | a restore loses what came after its backup, once, and nothing else; nothing of it is done again |
+//!
+//! After a restore (`past`), I1 to I7 go on from the backup: what was answered since is gone from the books, and the judge's
+//! sums with it. Everything older stays: rows of the journal, and answers to the same bytes. What is lost stays known here:
+//!
+//! - what each persona held at the backup, in containers and sessions, it holds afterwards, and every session has ended;
+//! - a number of a session is given once, whatever was lost;
+//! - a payment that was lost is not collected again;
+//! - for a day of the server's clock, nothing leaves for the bank;
+//! - I8: a wallet or till may show what was lost as done, each payment and refund of it once; in all else, balances above all,
+//!   it comes to show what the server has.
 
 use std::collections::hash_map::DefaultHasher;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::hash::{Hash, Hasher as _};
+use std::rc::Rc;
 
+use protocol::date::Date;
 use protocol::persona::PersonaId;
 use server_stub::store::record::{Container, Entry, Reason, Session, SessionStatus, Transaction};
 use server_stub::store::{Account, BookRow, Books, Refund};
 
 use super::{CANARY_ACCOUNT, CANARY_AUTOCLOSE, CANARY_PASSPHRASE};
+
+mod past;
+#[cfg(test)]
+mod tests;
+
+pub use past::Lost;
+use past::Past;
 
 /// What must not be seen in the clear.
 const CANARIES: [&str; 3] = [CANARY_PASSPHRASE, CANARY_ACCOUNT, CANARY_AUTOCLOSE];
@@ -72,6 +92,71 @@ impl Ledger {
 /// The judge.
 #[derive(Default)]
 pub struct Judge {
+    /// What the books are measured by.
+    sums: Sums,
+    /// What became of books that were lost.
+    past: Past,
+}
+
+impl Judge {
+    /// Looks at the server's books.
+    ///
+    /// # Errors
+    /// The first lie.
+    pub fn look(&mut self, books: &Ledger) -> Result<(), Lie> {
+        self.sums.look(books)?;
+        self.past.look(books)
+    }
+
+    /// What the server answers to a message.
+    ///
+    /// # Errors
+    /// It answered the same bytes otherwise before.
+    pub fn hear(&mut self, message: &[u8], reply: &[u8]) -> Result<(), Lie> {
+        self.sums.hear(message, reply)
+    }
+
+    /// A backup is made of these books.
+    ///
+    /// # Errors
+    /// The first lie in them.
+    pub fn back_up(&mut self, books: &Ledger) -> Result<(), Lie> {
+        self.look(books)?;
+        self.past.keep(self.sums.clone(), books.clone());
+        Ok(())
+    }
+
+    /// These books are lost; the last backup, if there is one, takes their place.
+    ///
+    /// # Errors
+    /// The first lie in them.
+    pub fn lose(&mut self, books: &Ledger) -> Result<(), Lie> {
+        self.look(books)?;
+        if let Some(sums) = self.past.lose(books) {
+            self.sums = sums;
+        }
+        Ok(())
+    }
+
+    /// The backup is restored to these books, at a time of the server's clock.
+    ///
+    /// # Errors
+    /// The restore has done what it must not, or left undone what it must.
+    pub fn reopen(&mut self, books: &Ledger, began: Date) -> Result<(), Lie> {
+        self.sums.read_again();
+        self.look(books)?;
+        self.past.reopen(books, began)
+    }
+
+    /// What was lost by restores.
+    pub fn lost(&self) -> &Lost {
+        self.past.lost()
+    }
+}
+
+/// What the judge adds up, of books that only grow.
+#[derive(Clone, Default)]
+struct Sums {
     balances: BTreeMap<String, i64>,
     /// Loads less unloads, by currency.
     brought_in: BTreeMap<String, i64>,
@@ -88,7 +173,7 @@ pub struct Judge {
     flows: HashMap<String, Flow>,
     /// What the entries of a refund move from the payee and to the payer, by reference.
     given_back: HashMap<String, (i64, i64)>,
-    answers: HashMap<u64, Vec<u8>>,
+    answers: HashMap<u64, Rc<[u8]>>,
     looks: u64,
 }
 
@@ -106,12 +191,8 @@ struct Flow {
 /// Old rows of the journal are read again every so many looks.
 const WHOLE_JOURNAL: u64 = 64;
 
-impl Judge {
-    /// Looks at the server's books.
-    ///
-    /// # Errors
-    /// The first lie.
-    pub fn look(&mut self, books: &Ledger) -> Result<(), Lie> {
+impl Sums {
+    fn look(&mut self, books: &Ledger) -> Result<(), Lie> {
         self.read_journal(books)?;
         self.compare_balances(books)?;
         self.sum_up()?;
@@ -120,6 +201,11 @@ impl Judge {
         }
         self.check_payments(&books.transactions, &books.sessions)?;
         self.check_refunds(&books.refunds, &books.transactions)
+    }
+
+    /// The next look goes over the whole journal.
+    fn read_again(&mut self) {
+        self.looks = WHOLE_JOURNAL - 1;
     }
 
     /// I7, and the judge's own balances.
@@ -350,18 +436,15 @@ impl Judge {
         Ok(())
     }
 
-    /// I6: what the server answers to a message.
-    ///
-    /// # Errors
-    /// It answered the same bytes otherwise before.
-    pub fn hear(&mut self, message: &[u8], reply: &[u8]) -> Result<(), Lie> {
+    /// I6.
+    fn hear(&mut self, message: &[u8], reply: &[u8]) -> Result<(), Lie> {
         let name = digest_of(message);
         if super::server::is_error(reply) {
             return Ok(());
         }
         match self.answers.get(&name) {
-            None => drop(self.answers.insert(name, reply.to_vec())),
-            Some(known) if known == reply => {}
+            None => drop(self.answers.insert(name, reply.into())),
+            Some(known) if **known == *reply => {}
             Some(known) => {
                 let (known, reply) = (String::from_utf8_lossy(known), String::from_utf8_lossy(reply));
                 return Err(format!("I6: one message, two answers:\n{known}\n{reply}"));
@@ -393,61 +476,4 @@ fn digest_of(value: &(impl Hash + ?Sized)) -> u64 {
     let mut hasher = DefaultHasher::new();
     value.hash(&mut hasher);
     hasher.finish()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::super::{Genesis, Schedule};
-    use super::*;
-
-    /// What a judge who sees these books for the first time says.
-    fn verdict(books: &Ledger) -> Result<(), Lie> {
-        Judge::default().look(books)
-    }
-
-    type Tampering = (&'static str, fn(&mut Ledger));
-
-    const TAMPERINGS: [Tampering; 7] = [
-        ("I2", |books| books.containers[0].1.available.minor += 1),
-        ("I2", |books| books.journal[0].amount.minor += 1),
-        ("I1", |books| {
-            let load = books.journal.iter_mut().find(|entry| entry.reason == Reason::Load);
-            load.expect("a load").reason = Reason::Open;
-        }),
-        ("I3", |books| books.sessions[0].uses = u32::from(books.sessions[0].use_limit.get()) + 1),
-        ("I3", |books| books.sessions[0].opening.minor += 1),
-        ("I4", |books| drop(books.transactions.pop())),
-        ("I5", |books| books.transactions.push(books.transactions[0].clone())),
-    ];
-
-    #[test]
-    fn tampering_is_seen() {
-        let genesis = Genesis::settled().expect("everybody moves in");
-        let books = genesis.books_after(&Schedule::calm(7, 60_000, [])).expect("a good world");
-        assert_eq!(verdict(&books), Ok(()));
-        for (number, tamper) in TAMPERINGS {
-            let mut tampered = books.clone();
-            tamper(&mut tampered);
-            let lie = verdict(&tampered).expect_err(number);
-            assert!(lie.starts_with(number), "{number}: {lie}");
-        }
-    }
-
-    #[test]
-    fn a_journal_that_forgets_is_seen() {
-        let genesis = Genesis::settled().expect("everybody moves in");
-        let mut books = genesis.books_after(&Schedule::calm(7, 20_000, [])).expect("a good world");
-        let mut judge = Judge::default();
-        assert_eq!(judge.look(&books), Ok(()));
-        books.journal.pop();
-        assert!(judge.look(&books).expect_err("a row is gone").starts_with("I7"));
-    }
-
-    #[test]
-    fn two_answers_and_secrets_are_seen() {
-        let mut judge = Judge::default();
-        assert_eq!(judge.hear(b"a question", b"an answer"), Ok(()));
-        assert!(judge.hear(b"a question", b"another").expect_err("two answers").starts_with("I6"));
-        assert!(inspect("a letter", CANARY_ACCOUNT.as_bytes()).expect_err("a secret").starts_with("I9"));
-    }
 }

@@ -12,6 +12,7 @@ pub mod judge;
 mod logs;
 mod net;
 mod rest;
+mod restore;
 pub mod run;
 mod server;
 mod shopper;
@@ -27,7 +28,7 @@ pub use run::{Failure, Report, Schedule};
 use clockwork::{Owner, between, happens, one_of, sleep, spawn};
 use judge::{Judge, Lie};
 use net::{NETWORK, Net};
-use server::{Machine, Office};
+use server::Office;
 use shopper::{Hand, Script, Seat, Shop};
 use till::{Stand, Till};
 
@@ -41,6 +42,8 @@ const CANARY_ACCOUNT: &str = "059013218175654";
 const DEAD_MILLIS: (i64, i64) = (50, 20_000);
 /// How far a clock jumps, milliseconds.
 const JUMP_MILLIS: i64 = 3_600_000;
+/// What it is called when a party's clock jumps.
+const CLOCK: &str = "clock jumps";
 /// What it is called when the server's clock jumps.
 const SERVER_CLOCK: &str = "server's clock jumps";
 /// How wrong the server's clock gets, milliseconds: an hour back, and more than a day forward, by when sessions are over.
@@ -86,7 +89,7 @@ impl World {
     /// Starts a party on what its disk holds.
     fn start(self: &Rc<Self>, party: Owner) {
         if party == self.office.party {
-            Machine::start(&self.office, &self.net, Rc::clone(&self.judge), Rc::clone(&self.lies));
+            self.start_server();
         }
         if let Some(stand) = self.stands.iter().find(|stand| stand.party == party) {
             self.running.borrow_mut().insert(party, Till::start(stand, &self.net));
@@ -128,11 +131,17 @@ impl World {
             if fate::strikes("cuts", |weather| weather.cut) {
                 self.net.cut(*one_of(&parties), self.office.party, between(1_000, 30_000));
             }
-            if fate::strikes("clock jumps", |weather| weather.clock_jump) {
+            if fate::strikes(CLOCK, |weather| weather.clock_jump) {
                 one_of(&clocks).set(between(-JUMP_MILLIS, JUMP_MILLIS));
             }
-            if fate::strikes(SERVER_CLOCK, |weather| weather.server_clock) {
+            // Whoever restores looks at the clock.
+            let watched = self.office.restoring.get();
+            if !watched && fate::strikes(SERVER_CLOCK, |weather| weather.server_clock) {
                 self.office.wrong_millis.set(*one_of(&SERVER_JUMPS_MILLIS));
+                fate::note(self.office.party, "clock jumps", || self.office.wrong_millis.get().to_string());
+            }
+            if fate::weather().restore > 0 {
+                self.threaten_disk();
             }
         }
     }

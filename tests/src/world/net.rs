@@ -67,6 +67,11 @@ impl Net {
         self.listening.borrow_mut().remove(&party);
     }
 
+    /// Whether a party takes letters.
+    pub fn is_listening(&self, party: Owner) -> bool {
+        self.listening.borrow().contains_key(&party)
+    }
+
     /// Cuts the link between two parties, both ways, for a while.
     pub fn cut(&self, one: Owner, other: Owner, millis: i64) {
         fate::count("links cut");

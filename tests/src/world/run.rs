@@ -35,6 +35,8 @@ pub struct Schedule {
     pub weather: Weather,
     /// Moments at which the party concerned dies, whatever the weather.
     pub deaths: BTreeSet<u64>,
+    /// Whether the operator takes fees.
+    pub fees: bool,
 }
 
 impl Schedule {
@@ -42,12 +44,19 @@ impl Schedule {
     pub fn of_seed(seed: u64) -> Self {
         let mut rng = StdRng::seed_from_u64(seed ^ 0x5ced_01e5);
         let weather = Weather::of(&mut rng);
-        Self { seed, busy_millis: rng.random_range(20_000..120_000), weather, deaths: BTreeSet::new() }
+        let busy_millis = rng.random_range(20_000..120_000);
+        Self { seed, busy_millis, weather, deaths: BTreeSet::new(), fees: rng.random() }
     }
 
     /// A schedule in which nothing goes wrong but what is ordered.
     pub fn calm(seed: u64, busy_millis: i64, deaths: impl IntoIterator<Item = u64>) -> Self {
-        Self { seed, busy_millis, weather: Weather::CALM, deaths: deaths.into_iter().collect() }
+        Self { seed, busy_millis, weather: Weather::CALM, deaths: deaths.into_iter().collect(), fees: false }
+    }
+
+    /// A schedule in which the server's disk breaks now and then, and nothing else goes wrong but what is ordered.
+    pub fn of_restores(seed: u64, busy_millis: i64, deaths: impl IntoIterator<Item = u64>) -> Self {
+        let weather = Weather { restore: 20, ..Weather::CALM };
+        Self { weather, ..Self::calm(seed, busy_millis, deaths) }
     }
 
     /// The command that runs it again.
@@ -63,6 +72,9 @@ impl Schedule {
             for (name, _) in gone {
                 let _ = write!(line, " --without {name}");
             }
+        }
+        if !self.fees {
+            line.push_str(" --without fees");
         }
         for death in &self.deaths {
             let _ = write!(line, " --death {death}");
@@ -82,6 +94,8 @@ pub struct Report {
     pub trace: u64,
     /// Payments collected.
     pub payments: usize,
+    /// Moments of the server in which its books were restored.
+    pub restoring: Vec<u64>,
 }
 
 /// A run that the judge ended.
@@ -128,7 +142,9 @@ impl Genesis {
 
     fn phases(&self, schedule: &Schedule) -> Result<Ledger, Lie> {
         let busy_until = self.millis() + schedule.busy_millis;
-        watch(&self.world(Script::Anything(busy_until)).begin(), busy_until)
+        let world = self.world(Script::Anything(busy_until));
+        let world = if schedule.fees { world.with_fees() } else { world };
+        watch(&world.begin(), busy_until)
     }
 
     /// The shortest schedule that still fails, as far as `tries` runs find it: fewer faults, less time.
@@ -139,7 +155,8 @@ impl Genesis {
             let shorter = Schedule { busy_millis: best.busy_millis / 2, ..best.clone() };
             let milder =
                 best.weather.without_each().into_iter().map(|(_, weather)| Schedule { weather, ..best.clone() });
-            let candidates = std::iter::once(shorter).chain(milder);
+            let cheaper = best.fees.then(|| Schedule { fees: false, ..best.clone() });
+            let candidates = std::iter::once(shorter).chain(milder).chain(cheaper);
             let found = candidates.take(left).find(|candidate| {
                 left = left.saturating_sub(1);
                 self.run(candidate, false).is_err()
@@ -184,7 +201,8 @@ fn watch(world: &Rc<World>, busy_until: i64) -> Result<Ledger, Lie> {
 }
 
 fn report(result: Result<Ledger, Lie>) -> Result<Report, Failure> {
-    let report = Report { moments: fate::moments(), counts: fate::counts(), trace: fate::trace(), payments: 0 };
+    let (moments, counts, trace, restoring) = (fate::moments(), fate::counts(), fate::trace(), fate::seen());
+    let report = Report { moments, counts, trace, payments: 0, restoring };
     match result {
         Ok(books) => Ok(Report { payments: books.transactions.len(), ..report }),
         Err(lie) => Err(Failure { lie, diary: fate::diary() }),

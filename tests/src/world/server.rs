@@ -12,6 +12,7 @@ use protocol::persona::PersonaId;
 use protocol::value::{Reading, Value as _};
 use server_stub::bank::Sandbox;
 use server_stub::keys::ServerKeys;
+use server_stub::server::fee::Fees;
 use server_stub::server::{Answer, Config, Server};
 use server_stub::store::record::LogKey;
 use server_stub::store::{MemoryStore, Store as _};
@@ -33,8 +34,14 @@ pub struct Office {
     pub party: Owner,
     /// Where its keys lie.
     pub keys: PathBuf,
-    /// What is on its disk.
-    pub platter: Arc<MemoryStore>,
+    /// What is on its disk; another one after a restore.
+    pub platter: Rc<RefCell<Arc<MemoryStore>>>,
+    /// The last backup.
+    pub backup: Rc<RefCell<Option<MemoryStore>>>,
+    /// Whether the disk holds a backup that is not restored yet.
+    pub restoring: Rc<Cell<bool>>,
+    /// What operations cost.
+    pub fees: Fees,
     /// By how much its clock is wrong, milliseconds.
     pub wrong_millis: Rc<Cell<i64>>,
     /// How often something was written.
@@ -46,18 +53,31 @@ impl Office {
     fn open(&self) -> Server {
         let keys =
             ServerKeys::open(&self.keys, true, &mut fork()).expect("invariant: the keys were made at the beginning");
-        let config = Config { allow_classic: true, ..Config::default() };
-        let disk =
-            ServerDisk { party: self.party, platter: Arc::clone(&self.platter), writes: Arc::clone(&self.writes) };
-        Server::new(Arc::new(disk), keys, Vault::of_key(&[7; 32]), Box::new(Sandbox), config)
+        let restored = at_once(self.platter().epoch()).ok().flatten().map(|epoch| epoch.began);
+        let config = Config { allow_classic: true, fees: self.fees.clone(), restored, ..Config::default() };
+        Server::new(Arc::new(self.disk()), keys, Vault::of_key(&[7; 32]), Box::new(Sandbox), config)
+    }
+
+    /// What is on its disk.
+    pub fn platter(&self) -> Arc<MemoryStore> {
+        Arc::clone(&self.platter.borrow())
+    }
+
+    /// Its disk, with all that may be wrong with it.
+    pub fn disk(&self) -> ServerDisk {
+        ServerDisk { party: self.party, platter: self.platter(), writes: Arc::clone(&self.writes) }
+    }
+
+    /// What its clock shows.
+    pub fn now(&self) -> Date {
+        Date::from_millis(now_millis() + self.wrong_millis.get())
     }
 }
 
 /// A running server: gone when it dies.
 pub struct Machine {
     server: Server,
-    platter: Arc<MemoryStore>,
-    wrong_millis: Rc<Cell<i64>>,
+    office: Office,
     judge: Rc<RefCell<Judge>>,
     lies: Rc<RefCell<Vec<Lie>>>,
 }
@@ -65,19 +85,13 @@ pub struct Machine {
 impl Machine {
     /// Starts the server on its disk.
     pub fn start(office: &Office, net: &Net, judge: Rc<RefCell<Judge>>, lies: Rc<RefCell<Vec<Lie>>>) {
-        let wrong_millis = Rc::clone(&office.wrong_millis);
-        let machine =
-            Rc::new(Self { server: office.open(), platter: Arc::clone(&office.platter), wrong_millis, judge, lies });
+        let machine = Rc::new(Self { server: office.open(), office: office.clone(), judge, lies });
         let listener = Rc::clone(&machine);
         net.listen(office.party, move |letter| {
             let machine = Rc::clone(&listener);
             Box::pin(async move { machine.answer(letter).await })
         });
         spawn(office.party, async move { machine.sweep().await });
-    }
-
-    fn now(&self) -> Date {
-        Date::from_millis(now_millis() + self.wrong_millis.get())
     }
 
     async fn answer(&self, letter: Letter) -> Option<Vec<u8>> {
@@ -90,8 +104,8 @@ impl Machine {
 
     async fn handle(&self, message: &[u8]) -> Option<Vec<u8>> {
         let mut rng = fork();
-        let Answer::Reply(reply) = self.server.handle(message, self.now(), &mut rng).await else { return None };
-        if is_kept(&self.platter, message) {
+        let Answer::Reply(reply) = self.server.handle(message, self.office.now(), &mut rng).await else { return None };
+        if is_kept(&self.office.platter(), message) {
             let heard = self.judge.borrow_mut().hear(message, reply.as_bytes());
             self.lies.borrow_mut().extend(heard.err());
         }
@@ -102,7 +116,7 @@ impl Machine {
         loop {
             sleep(SWEEP_MILLIS).await;
             // What cannot be swept now is swept later.
-            let _ = self.server.sweep(self.now()).await;
+            let _ = self.server.sweep(self.office.now()).await;
         }
     }
 }

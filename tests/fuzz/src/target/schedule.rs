@@ -37,14 +37,16 @@ fn schedule(data: &[u8]) -> Schedule {
         clock_jump: up_to(20),
         delay_millis: i64::from(up_to(5_000)).max(20),
         server_clock: up_to(10),
+        restore: up_to(20),
     };
     let busy_millis = 5_000 + i64::from(up_to(40_000));
     let seed = byte() << 8 | byte();
+    let fees = byte() % 2 == 1;
     let mut deaths = std::collections::BTreeSet::new();
     let mut moment = 0;
-    for step in data.iter().skip(14).take(64) {
+    for step in data.iter().skip(16).take(64) {
         moment += 1 + u64::from(*step);
         deaths.insert(moment);
     }
-    Schedule { seed, busy_millis, weather, deaths }
+    Schedule { seed, busy_millis, weather, deaths, fees }
 }
