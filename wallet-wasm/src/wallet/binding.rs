@@ -257,5 +257,7 @@ fn recurring(reply: &BindResponse) -> Recurring {
     let mut pairs = protocol::pairs::Pairs::new();
     reply.write("", &mut pairs);
     let all = pairs.iter().filter(|(label, _)| label.starts_with("instrument-"));
-    all.map(|(label, value)| (label.to_owned(), value.to_owned())).collect()
+    let mut recurring = Recurring::new();
+    recurring.extend(all.map(|(label, value)| (label.to_owned(), value.to_owned())));
+    recurring
 }

@@ -1,5 +1,7 @@
 //! Messages of the extension's pages and of web pages, as JSON: convert, call, convert.
 
+use std::pin::Pin;
+
 use protocol::store::Store;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -36,17 +38,26 @@ fn answer<T: Serialize>(result: Result<T, WalletFault>) -> String {
     serde_json::to_string(&answer).expect("invariant: answers are plain structs with string keys")
 }
 
-/// One row an action: what it calls.
+/// One row an action: what it calls. Each is a future of its own; together they would be one function of 60 KB, which a
+/// cold worker compiles for the first of them.
 macro_rules! table {
-    ($ask:ident { $($action:ident as $value:ident => $call:expr;)* }) => {
-        match $ask.get("action").and_then(Value::as_str).unwrap_or_default() {
-            $(<$action as Action>::NAME => answer(match input::<$action>($ask.get("input").unwrap_or(&Value::Null)) {
-                Ok($value) => $call.await,
-                Err(fault) => Err(fault),
-            }),)*
-            _ => answer::<()>(Err(WalletFault::ActionUnknown)),
-        }
-    };
+    ($ask:ident { $($action:ident as $value:ident => $call:expr;)* }) => {{
+        let given = $ask.get("input").unwrap_or(&Value::Null);
+        let done: Pin<Box<dyn Future<Output = String> + '_>> =
+            match $ask.get("action").and_then(Value::as_str).unwrap_or_default() {
+                $(<$action as Action>::NAME => {
+                    let asked = input::<$action>(given);
+                    Box::pin(async move {
+                        answer(match asked {
+                            Ok($value) => $call.await,
+                            Err(fault) => Err(fault),
+                        })
+                    })
+                })*
+                _ => return answer::<()>(Err(WalletFault::ActionUnknown)),
+            };
+        done.await
+    }};
 }
 
 /// Answers a page of the extension.

@@ -161,10 +161,10 @@ impl<S: Store, W: World> Wallet<S, W> {
                 None if full => return Err(WalletFault::TooManyRequests),
                 None => {
                     let (origin, since) = (origin.clone(), env.now);
-                    rules.silent.push(Silent { origin, limit, since, payments: 0, last_at: None });
+                    let place = rules.silent.partition_point(|rule| rule.origin < origin);
+                    rules.silent.insert(place, Silent { origin, limit, since, payments: 0, last_at: None });
                 }
             }
-            rules.silent.sort_by(|one, other| one.origin.cmp(&other.origin));
             Ok(())
         })
         .await
