@@ -11,7 +11,9 @@ use protocol::pairs::Pairs;
 use protocol::suite::{CryptoFault, Purpose};
 use protocol::template::Record;
 use protocol::value::to_base64;
-use runner::{Counting, Vectors};
+use rand::SeedableRng as _;
+use rand::rngs::StdRng;
+use runner::Vectors;
 
 /// Each signed label but the signature's, and another value of its form.
 const OTHERS: [(&str, &str); 12] = [
@@ -88,7 +90,8 @@ fn a_signature_of_somebody_else_or_of_nobody_is_not_the_merchants() {
         let [(_, merchant), (customers, customer)] = vectors.personas();
         assert_eq!(signed.verify(&customer), Err(CryptoFault), "{protocol}: another's key");
         assert_eq!(signed.verify(&PublicKey::of_spki(vec![7; 44])), Err(CryptoFault), "{protocol}: no key at all");
-        let other = Offer::write(protocol, &signed.request, &customers, &mut Counting(1)).expect("a key of this suite");
+        let other = Offer::write(protocol, &signed.request, &customers, &mut StdRng::seed_from_u64(1))
+            .expect("a key of this suite");
         let other = Offer::read(other.as_bytes()).expect("an offer");
         assert_eq!(other.verify(&merchant), Err(CryptoFault), "{protocol}: another's signature");
         assert_eq!(other.verify(&customer), Ok(()), "{protocol}: it is the customer's");
@@ -108,7 +111,8 @@ fn a_signature_under_a_request_or_of_the_other_suite_is_not_one_of_an_offer() {
     let requests = vectors(Protocol::V2);
     let signed = Offer::read(requests.payment_request().as_bytes()).expect("an offer");
     let [(private, _), _] = requests.personas();
-    let sign = |purpose| Protocol::V2.suite().sign(&private, purpose, &signed.signed_pairs(), &mut Counting(2));
+    let sign =
+        |purpose| Protocol::V2.suite().sign(&private, purpose, &signed.signed_pairs(), &mut StdRng::seed_from_u64(2));
     for (purpose, fits) in [(Purpose::Offer, true), (Purpose::Request, false)] {
         let signature = to_base64(&sign(purpose).expect("a key of this suite"));
         assert_eq!(is_signed(&changed(Protocol::V2, SIGNATURE, Some(&signature))), fits, "{purpose:?}");
