@@ -118,8 +118,9 @@ fn numbered<'a>(label: &'static str, pairs: &'a Pairs) -> impl Iterator<Item = I
     (1..).map_while(move |n| Label::of(label, &format!("_{n}")).entry(pairs))
 }
 
+/// A label that is the prefix and nothing more names nothing: it is dropped like others that the table does not know.
 fn prefixed<'a>(prefix: &'static str, pairs: &'a Pairs) -> impl Iterator<Item = Item<'a>> {
-    pairs.iter().filter(move |(label, _)| label.starts_with(prefix))
+    pairs.iter().filter(move |(label, _)| label.strip_prefix(prefix).is_some_and(|rest| !rest.is_empty()))
 }
 
 /// A label and its suffix as one text, made without an allocation: a batch looks up thousands.

@@ -53,3 +53,10 @@ fn hosts_of_other_alphabets_are_refused_before_they_are_parsed() {
     run("urls", "https://B\u{fc}cher.example/".as_bytes());
     run("urls", b"https://B%C3%BCcher.example/");
 }
+
+/// The label `instrument-` entered the signature, and the record had no room for it: written again, it was gone.
+#[test]
+fn a_prefix_with_nothing_behind_it_is_no_label() {
+    let text = "server-date: 20261121051802954\nswversion: 1.0ref\ninstrument-: shoes\namount: usd 0.00\nkey: AAAA\n";
+    run("messages", &[b"\x08\0", text.as_bytes()].concat());
+}
