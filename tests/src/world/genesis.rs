@@ -3,12 +3,18 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use anyhow::Context as _;
 use protocol::Protocol;
 use protocol::money::Currency;
 use protocol::store::MemoryStore as WalletStore;
+use protocol::value::from_base64;
+use rand::SeedableRng as _;
+use rand::rngs::StdRng;
+use server_stub::keys::{CLASSIC_NAME, ServerKeys};
 use server_stub::server::fee::{Fee, Fees};
 use server_stub::store::MemoryStore as Ledger;
 use tempfile::TempDir;
@@ -46,6 +52,16 @@ const WALLETS: [(Owner, &str, Protocol); 4] = [
 /// What everything costs where anything does.
 const FEE: Fee = Fee { fixed: 3, basis_points: 150 };
 
+/// The server's keys, always the same: else the same seed would not be the same run on another day.
+fn make_keys(folder: &Path) -> anyhow::Result<()> {
+    let vectors: serde_json::Value = serde_json::from_str(include_str!("../../vectors/classic.json"))?;
+    let rsa = vectors["server_key"]["pkcs8"].as_str().and_then(from_base64).context("a key")?;
+    server_stub::vault::make_folder(folder)?;
+    server_stub::vault::secret_file(&folder.join(format!("{CLASSIC_NAME}.rsa")), || Ok(rsa))?;
+    ServerKeys::open(folder, true, &mut StdRng::seed_from_u64(1995))?;
+    Ok(())
+}
+
 /// A world that everybody has moved into.
 pub struct Genesis {
     keys: TempDir,
@@ -62,8 +78,7 @@ impl Genesis {
     /// The server's keys cannot be made.
     pub fn empty() -> anyhow::Result<Self> {
         let keys = tempfile::tempdir()?;
-        server_stub::vault::make_folder(keys.path())?;
-        server_stub::keys::ServerKeys::open(keys.path(), true, &mut rand::make_rng::<rand::rngs::StdRng>())?;
+        make_keys(keys.path())?;
         let tills = vec![Books::default(); TILLS.len()];
         let wallets = WALLETS.iter().map(|_| (WalletStore::new(), None)).collect();
         Ok(Self { keys, platter: Ledger::new(), tills, wallets, millis: BEGINNING })
