@@ -60,3 +60,12 @@ fn a_prefix_with_nothing_behind_it_is_no_label() {
     let text = "server-date: 20261121051802954\nswversion: 1.0ref\ninstrument-: shoes\namount: usd 0.00\nkey: AAAA\n";
     run("messages", &[b"\x08\0", text.as_bytes()].concat());
 }
+
+/// The target took the tabs that a note may hold for characters that nobody sees.
+#[test]
+fn a_tab_in_the_merchants_words_is_a_blank() {
+    let offer = fuzz::seeds(find("offer").expect("a target")).remove(0);
+    let text = String::from_utf8(offer).expect("a text").replacen("Nice Place", "Nice\t\tPlace", 1);
+    assert!(text.contains("Nice\t\tPlace"));
+    run("offer", text.as_bytes());
+}

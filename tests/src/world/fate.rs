@@ -101,6 +101,8 @@ impl Weather {
 #[derive(Default)]
 struct Fate {
     weather: Option<Weather>,
+    /// Whether it was calm from the beginning.
+    calm: bool,
     /// Deaths that are ordered, by number of moment.
     deaths: BTreeSet<u64>,
     moments: u64,
@@ -123,7 +125,12 @@ thread_local! {
 /// Begins a run. `deaths` are moments at which the party concerned dies, whatever the weather.
 pub fn begin(weather: Weather, deaths: BTreeSet<u64>, keep_diary: bool) {
     let diary = keep_diary.then(Vec::new);
-    FATE.set(Fate { weather: Some(weather), deaths, diary, ..Fate::default() });
+    FATE.set(Fate { weather: Some(weather), calm: weather == Weather::CALM, deaths, diary, ..Fate::default() });
+}
+
+/// Whether it was calm from the beginning.
+pub fn began_calm() -> bool {
+    FATE.with_borrow(|fate| fate.calm)
 }
 
 /// The weather now.

@@ -42,10 +42,6 @@ const CANARY_ACCOUNT: &str = "059013218175654";
 const DEAD_MILLIS: (i64, i64) = (50, 20_000);
 /// How far a clock jumps, milliseconds.
 const JUMP_MILLIS: i64 = 3_600_000;
-/// What it is called when a party's clock jumps.
-const CLOCK: &str = "clock jumps";
-/// What it is called when the server's clock jumps.
-const SERVER_CLOCK: &str = "server's clock jumps";
 /// How wrong the server's clock gets, milliseconds: an hour back, and more than a day forward, by when sessions are over.
 const SERVER_JUMPS_MILLIS: [i64; 3] = [-JUMP_MILLIS, 25 * JUMP_MILLIS, 0];
 
@@ -131,12 +127,12 @@ impl World {
             if fate::strikes("cuts", |weather| weather.cut) {
                 self.net.cut(*one_of(&parties), self.office.party, between(1_000, 30_000));
             }
-            if fate::strikes(CLOCK, |weather| weather.clock_jump) {
+            if fate::strikes("clock jumps", |weather| weather.clock_jump) {
                 one_of(&clocks).set(between(-JUMP_MILLIS, JUMP_MILLIS));
             }
             // Whoever restores looks at the clock.
             let watched = self.office.restoring.get();
-            if !watched && fate::strikes(SERVER_CLOCK, |weather| weather.server_clock) {
+            if !watched && fate::strikes("server's clock jumps", |weather| weather.server_clock) {
                 self.office.wrong_millis.set(*one_of(&SERVER_JUMPS_MILLIS));
                 fate::note(self.office.party, "clock jumps", || self.office.wrong_millis.get().to_string());
             }

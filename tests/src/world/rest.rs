@@ -18,11 +18,11 @@ use wallet_wasm::record::pending::PendingPayment;
 use wallet_wasm::wallet::books::{Books, find};
 use wallet_wasm::wallet::logs::Logs;
 
+use super::World;
 use super::fate;
 use super::judge::{Ledger, Lie, Lost, inspect};
 use super::shopper::Seat;
 use super::till::{Books as Till, Stand};
-use super::{CLOCK, SERVER_CLOCK, World};
 
 /// The result of something that never waits.
 pub fn at_once<T>(future: impl Future<Output = T>) -> T {
@@ -82,11 +82,9 @@ fn check_wallet(seat: &Seat, truth: &Truth<'_>) -> Result<(), Lie> {
             books.closings.len()
         ));
     }
-    // Protocol 1.0 has no statements: where clocks jumped, or the server's books were lost, its wallets go by what they heard
-    // last, and when they think it was.
-    let jumped = [CLOCK, SERVER_CLOCK].iter().any(|clock| fate::counts().contains_key(clock));
-    let misled = truth.lost.restores > 0 || jumped;
-    if seat.protocol != Protocol::V1 || !misled {
+    // Protocol 1.0 has no statements: its wallets reckon what a session returned from when they think that it ended. Where an
+    // answer came late, a clock jumped or the server's books were lost, they may be wrong until the server tells a balance.
+    if seat.protocol != Protocol::V1 || fate::began_calm() {
         check_balances(who, &books, &truth.ledger)?;
     }
     seat.disk.dump().iter().try_for_each(|(place, bytes)| inspect(&format!("{place:?}"), bytes))?;
