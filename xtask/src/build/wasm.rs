@@ -82,7 +82,7 @@ impl<'a> Compiler<'a> {
     }
 
     /// A module that tells where it was built is another one on every machine. That this is all that could differ is shown by
-    /// `cargo xtask test --only reproducible`, which takes minutes.
+    /// the step `reproducible` of `cargo xtask test`.
     fn find_no_folder_in(&self, wasm: &Path) -> Result<()> {
         let bytes = fs::read(wasm)?;
         for (folder, _) in &self.names {
