@@ -69,3 +69,10 @@ fn a_tab_in_the_merchants_words_is_a_blank() {
     assert!(text.contains("Nice\t\tPlace"));
     run("offer", text.as_bytes());
 }
+
+/// A server's address was as long as an address may be, and then a path went behind it.
+#[test]
+fn a_servers_address_leaves_room_for_a_path() {
+    run("urls", format!("https://pay.example/{}", "x".repeat(2_020)).as_bytes());
+    run("urls", format!("pay.example/{}", "x".repeat(1_004)).as_bytes());
+}

@@ -12,6 +12,9 @@ use crate::fault::WalletFault;
 use crate::json;
 use crate::world::World;
 
+/// The longest URL of a server, bytes: a path goes behind it, and together they may have 2,048.
+const LONGEST: usize = 1_024;
+
 /// The server's URL as it is stored: of an allowed form, without a slash at its end.
 ///
 /// # Errors
@@ -19,7 +22,7 @@ use crate::world::World;
 pub fn normalised(typed: &str) -> Result<String, WalletFault> {
     let typed = typed.trim().trim_end_matches('/');
     let with_scheme = if typed.contains("://") { typed.to_owned() } else { format!("https://{typed}") };
-    let plain = Some(with_scheme).filter(|url| !url.contains(['?', '#']));
+    let plain = Some(with_scheme).filter(|url| url.len() <= LONGEST && !url.contains(['?', '#']));
     let url = plain.and_then(|url| Url::of(&url)).ok_or(WalletFault::FieldForm("server"))?;
     Ok(url.into_string())
 }
