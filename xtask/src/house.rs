@@ -95,6 +95,12 @@ impl House {
         env::split_paths(&self.search_path()).map(|folder| folder.join(program)).find(|path| path.is_file())
     }
 
+    /// The names of our own packages.
+    pub fn members(&self) -> impl Iterator<Item = &str> {
+        let packages = self.metadata["packages"].as_array().into_iter().flatten();
+        packages.filter_map(|package| package["name"].as_str())
+    }
+
     /// The targets of the whole workspace.
     fn targets(&self) -> impl Iterator<Item = Target<'_>> {
         let packages = self.metadata["packages"].as_array().into_iter().flatten();
