@@ -8,7 +8,7 @@ use protocol::Protocol;
 use protocol::outcome::Problem;
 use protocol::store::MemoryStore;
 use support::{SERVER, Sim, Weather, ask, both, bound, home, load, open, session, usd, with_session};
-use wallet_messages::{ActivityKind, Autoclose, BackUp, Notice, Phase, ReadReceipt, Restore};
+use wallet_messages::{ActivityKind, ActivityState, Autoclose, BackUp, Notice, Phase, ReadReceipt, Restore};
 use wallet_wasm::fault::WalletFault;
 use wallet_wasm::vault::VaultFault;
 
@@ -225,6 +225,36 @@ fn a_server_that_renewed_its_key_is_written_to_under_the_new_one() {
         );
         wallet.load(load(&instrument, "99.00")).await.expect("the new key");
         assert_eq!(home(&wallet).await.balance, usd(9_900));
+    });
+}
+
+#[tokio::test]
+async fn a_statement_that_is_refused_because_of_the_clock_is_asked_again() {
+    let (sim, store) = (Sim::new(Protocol::V2), MemoryStore::new());
+    let (wallet, _) = with_session(&sim, &store).await;
+    sim.earth.borrow_mut().bank.refuse.insert("statement-request", Problem::CLOCK_SKEW);
+    wallet.refresh().await.expect("a statement");
+    assert!(!sim.earth.borrow().bank.refuse.contains_key("statement-request"), "it was refused before");
+    sim.assert_in_step(&wallet).await;
+}
+
+/// The server's books were restored from a backup: what was promised in a session opened since can never be collected.
+#[test]
+fn a_promise_in_a_session_that_the_server_lost_comes_to_an_end() {
+    both(async |protocol| {
+        let (sim, store) = (Sim::new(protocol), MemoryStore::new());
+        let (wallet, view) = with_session(&sim, &store).await;
+        let request = ask(&wallet, &sim, "order-1", "usd 42.50").await.expect("an approval");
+        sim.weather(&[Weather::LosesRequest]);
+        wallet.approve(&request).await.expect_err("no answer");
+        assert_eq!(home(&wallet).await.waiting.len(), 1);
+        sim.earth.borrow_mut().bank.refuse.insert("close-session", Problem::SESSION_UNKNOWN);
+        wallet.close_session(&view.id).await.expect("an end");
+        let there = home(&wallet).await;
+        assert!(there.waiting.is_empty(), "{:?}", there.waiting);
+        assert!(
+            there.activity.iter().all(|entry| entry.kind != ActivityKind::Pay || entry.state != ActivityState::Done)
+        );
     });
 }
 
