@@ -26,9 +26,9 @@ use super::measure::{cpu_of, memory_of, micros, secs};
 
 /// How many sessions of payers there are: so many that two collections at once seldom want the same, as in life.
 pub const SESSIONS: usize = PERSONAS * SESSIONS_EACH;
-const PERSONAS: usize = 100;
-/// Fewer than a persona may have open at once.
-const SESSIONS_EACH: usize = 200;
+const PERSONAS: usize = 2_000;
+/// As many as a shopper may have on all devices; a persona is read with all of its open sessions.
+const SESSIONS_EACH: usize = 10;
 /// As many tills as send at once at most.
 const TILLS: usize = 64;
 /// Wallets that open sessions at once.
