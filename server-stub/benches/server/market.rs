@@ -16,6 +16,7 @@ use server_stub::server::Config;
 use server_stub::store::record::{Entry, Reason, Session, SessionStatus};
 use server_stub::store::sqlite::SqliteBooks;
 use server_stub::store::{Account, Change, ChangeSet};
+use tokio::runtime::Runtime;
 
 use super::client::{Flood, Load, send};
 use super::common::actor::{ACCOUNT, Actor, OpenedSession};
@@ -36,9 +37,10 @@ const WALLETS: usize = 8;
 
 /// The server, and everybody's sessions.
 pub struct Market {
-    runtime: tokio::runtime::Runtime,
+    runtime: Runtime,
     world: World,
     program: Program,
+    key: ServerKey,
     payee: PersonaId,
     payers: Vec<OpenedSession>,
     tills: Vec<OpenedSession>,
@@ -59,10 +61,8 @@ pub struct Openings {
 impl Market {
     /// Registers everybody in the books, starts the program over them, and opens everybody's sessions.
     pub fn open() -> (Self, Openings) {
-        let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-        let mut world = World::with(Protocol::V2, Kind::Sqlite, Config::default());
-        world.now = now();
-        let (mut customers, mut acme) = runtime.block_on(async {
+        let (runtime, mut world) = founded();
+        let (mut customers, acme) = runtime.block_on(async {
             let mut customers = Vec::with_capacity(PERSONAS);
             for n in 0..PERSONAS {
                 let mut payer = persona(&mut world, "customer", n).await;
@@ -72,43 +72,41 @@ impl Market {
             }
             (customers, persona(&mut world, "merchant", PERSONAS).await)
         });
-        let program = started(&world);
-        let key = runtime.block_on(program.published()).key_for(Protocol::V2).expect("a key");
-        let tills = openings(&mut world, &mut acme, &key, "usd 0.00", TILLS);
-        let wallets: Vec<_> =
-            customers.iter_mut().map(|payer| openings(&mut world, payer, &key, "usd 1.00", SESSIONS_EACH)).collect();
-        let (tills, _) = opened(&program, vec![tills]);
-        let (payers, openings) = opened(&program, wallets);
-        let payee = acme.id.expect("an id");
-        (Self { runtime, world, program, payee, payers, tills, next_payer: 0, paid: 0 }, openings)
+        let mut market = Self::begin(runtime, world, acme, Vec::new());
+        let Self { world, key, program, payers, .. } = &mut market;
+        let wallets = customers.iter_mut().map(|payer| openings(world, payer, key, "usd 1.00", SESSIONS_EACH));
+        let (sessions, openings) = opened(program, wallets.collect());
+        *payers = sessions;
+        (market, openings)
     }
 
     /// Starts the program over books that hold so many sessions of payers already, each with a dollar.
     pub fn crowded(sessions: usize) -> Self {
-        let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-        let mut world = World::with(Protocol::V2, Kind::Sqlite, Config::default());
-        world.now = now();
-        let (payers, mut acme) = runtime.block_on(async {
+        let (runtime, mut world) = founded();
+        let (payers, acme) = runtime.block_on(async {
             let mut customer = world.customer("brianb", "usd 400.00").await;
             let like = world.open(&mut customer, "usd 1.00", 600, 60_000).await;
             let persona = customer.id.expect("an id");
             (crowd(&mut world, &persona, &like, sessions).await, world.registered("merchant", "acme").await)
         });
+        Self::begin(runtime, world, acme, payers)
+    }
+
+    /// Starts the program over the books of a world, and opens the merchant's sessions.
+    fn begin(runtime: Runtime, mut world: World, mut acme: Actor, payers: Vec<OpenedSession>) -> Self {
         let program = started(&world);
         let key = runtime.block_on(program.published()).key_for(Protocol::V2).expect("a key");
-        let tills = openings(&mut world, &mut acme, &key, "usd 0.00", TILLS);
-        let (tills, _) = opened(&program, vec![tills]);
+        let (tills, _) = opened(&program, vec![openings(&mut world, &mut acme, &key, "usd 0.00", TILLS)]);
         let payee = acme.id.expect("an id");
-        Self { runtime, world, program, payee, payers, tills, next_payer: 0, paid: 0 }
+        Self { runtime, world, program, key, payee, payers, tills, next_payer: 0, paid: 0 }
     }
 
     /// Lets strangers register: each R1 is opened and its signature checked, and it is never the right one.
     pub fn flood(&mut self, senders: usize) -> Flood {
         let mut stranger = Actor::new(Protocol::V2, "customer", "stranger");
-        let key = self.runtime.block_on(self.program.published()).key_for(Protocol::V2).expect("a key");
-        let (body, head) = (stranger.registration(now()), stranger.head::<Registration>(now(), &key.name));
+        let (body, head) = (stranger.registration(now()), stranger.head::<Registration>(now(), &self.key.name));
         let another = Actor::new(Protocol::V2, "merchant", "stranger").key;
-        let sent = seal(&head, &body, &key, Some(&another), &mut self.world.rng).expect("keys of this suite");
+        let sent = seal(&head, &body, &self.key, Some(&another), &mut self.world.rng).expect("keys of this suite");
         Flood::start(address(&self.program), &sent.text, senders)
     }
 
@@ -172,6 +170,14 @@ async fn persona(world: &mut World, who: &str, n: usize) -> Actor {
     let body = actor.registration(world.now);
     actor.id = world.ask(&mut actor, &body).await.response_id;
     actor
+}
+
+/// Books with nothing in them.
+fn founded() -> (Runtime, World) {
+    let runtime = Runtime::new().expect("a runtime");
+    let mut world = World::with(Protocol::V2, Kind::Sqlite, Config::default());
+    world.now = now();
+    (runtime, world)
 }
 
 /// The program over the books of a world.
