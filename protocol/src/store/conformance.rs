@@ -203,8 +203,8 @@ macro_rules! store_conformance {
     ($test:meta, $fresh:expr) => {
         $crate::store_conformance! { @all $test, $fresh,
             starts_empty reads_back_what_was_put versions_are_never_used_twice scans_in_order_of_keys
-            a_snapshot_holds_the_tables_asked_for a_snapshot_is_of_one_moment deletes_what_is_there_or_not applies_changes_in_order a_conflict_changes_nothing absence_is_a_condition
-            one_of_two_writers_wins
+            a_snapshot_holds_the_tables_asked_for a_snapshot_is_of_one_moment deletes_what_is_there_or_not
+            applies_changes_in_order a_conflict_changes_nothing absence_is_a_condition one_of_two_writers_wins
         }
     };
     (@all $test:meta, $fresh:expr, $($name:ident)*) => {

@@ -68,8 +68,7 @@ impl World {
 fn check_wallet(seat: &Seat, truth: &Truth<'_>) -> Result<(), Lie> {
     let who = seat.party.0;
     let fault = |fault: protocol::store::StoreFault| fault.to_string();
-    let books = at_once(Books::load(&seat.disk)).map_err(fault)?;
-    let logs = at_once(Logs::load(&seat.disk)).map_err(fault)?;
+    let (books, logs) = at_once(Logs::load_with_books(&seat.disk)).map_err(fault)?;
     if books.waits() {
         let waits: Vec<_> = books.payments.iter().map(|held| held.record.describe(&books)).collect();
         return Err(format!(
