@@ -377,15 +377,9 @@ impl Life<'_> {
         self.browser.element("main h1").await?;
         let clear = "const done = arguments[0]; chrome.storage.session.clear().then(() => done(true))";
         self.browser.driver().execute_async(clear, vec![]).await?;
-        // A page without scripts does not wake the worker, which would hold the database open.
+        // A page without scripts does not wake the worker.
         self.browser.open_extension("manifest.json").await?;
-        self.browser.kill_service_worker().await?;
-        let delete = "const done = arguments[0];
-            const deleting = indexedDB.deleteDatabase('pay-cash');
-            deleting.onsuccess = () => done('deleted');
-            deleting.onerror = deleting.onblocked = ({ type }) => done(type);";
-        let deleted = self.browser.driver().execute_async(delete, vec![]).await?;
-        ensure!(*deleted.json() == json!("deleted"), "{}", deleted.json());
+        self.browser.delete_database("pay-cash").await?;
         self.browser.open_extension("onboarding.html").await?;
         let state = self.browser.ask_worker("state", json!({})).await?;
         ensure!(state["phase"] == "new", "for {:?}: {state}", world.death);

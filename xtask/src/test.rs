@@ -145,7 +145,8 @@ fn built(house: &House) -> Result<()> {
     run(&mut house.cargo(&["build", "--workspace", "--bins", "--locked"]))
 }
 
-/// Runs the native tests that `filter` picks; gives nextest's closing line.
+/// Runs the native tests that `filter` picks; gives nextest's closing line, and those of tests that passed only when they
+/// were run again.
 ///
 /// # Errors
 ///
@@ -157,11 +158,13 @@ pub fn nextest(house: &House, filter: &[&str]) -> Result<Vec<String>> {
     // PostgreSQL refuses to be run by root; whoever runs it then has to get to its folder in here.
     fs::set_permissions(scratch.path(), fs::Permissions::from_mode(0o711))?;
     let mut command = house.cargo(&["nextest", "run", "--workspace", "--locked", "--no-fail-fast"]);
-    command.args(filter).env("TMPDIR", scratch.path());
+    // An error of a test says where it was; frames of its runtime would only push that out of a short log.
+    command.args(filter).env("TMPDIR", scratch.path()).env("RUST_LIB_BACKTRACE", "0");
     if let Some(driver) = house.find("chromedriver") {
         command.env("CHROMEDRIVER", driver);
     }
-    let (passed, lines) = run_and_pick(&mut command, |line| line.trim_start().starts_with("Summary ["))?;
+    let is_result = |line: &str| ["Summary [", "FLAKY"].iter().any(|start| line.trim_start().starts_with(start));
+    let (passed, lines) = run_and_pick(&mut command, is_result)?;
     if !passed {
         bail!("cargo nextest: {}", lines.first().map_or("the tests did not run", String::as_str));
     }

@@ -8,6 +8,9 @@ use tempfile::TempDir;
 
 use super::{Browser, built, eventually};
 
+/// How Chromium says that a message has reached nobody.
+const NOBODY_LISTENS: &str = "Receiving end does not exist";
+
 /// Where a procedure can be stopped. Between two neighbours nothing is written and nothing leaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
@@ -138,16 +141,24 @@ impl Browser {
         Ok(())
     }
 
-    /// Asks the worker from the current page, which is one of the extension, and gives its answer.
+    /// Asks the worker from the current page, which is one of the extension, and gives its answer. A worker that a browser
+    /// has just started may not listen yet: what nobody has received is asked again.
     ///
     /// # Errors
     ///
-    /// If there is none.
+    /// If there is no answer.
     pub async fn ask_worker(&self, action: &str, input: Value) -> Result<Value> {
         let script = "const [message, done] = arguments;
             chrome.runtime.sendMessage(message).then(done, (fault) => done({ lost: String(fault) }))";
-        let answer = self.driver().execute_async(script, vec![json!({ "action": action, "input": input })]).await?;
-        let answer = answer.json().clone();
+        let message = json!({ "action": action, "input": input });
+        let answer = eventually(&format!("{action} is received"), async || {
+            let answered = self.driver().execute_async(script, vec![message.clone()]).await;
+            let answer = answered.map(|answer| answer.json().clone());
+            // Only what has reached nobody may be said twice: all else, also a fault of the driver, is the answer.
+            let reached = answer.as_ref().map_or(true, |it| !it["lost"].to_string().contains(NOBODY_LISTENS));
+            Ok(reached.then_some(answer))
+        })
+        .await??;
         ensure!(answer["ok"].is_object(), "{action}: {answer}");
         Ok(answer["ok"].clone())
     }

@@ -45,6 +45,9 @@ const WINDOW: &str = "--window-size=1280,900";
 /// Set to anything, it shows the windows of the tests.
 const SHOW: &str = "PAY_CASH_SHOW";
 
+/// How many workers an event may wake while a database is deleted.
+const WOKEN: usize = 5;
+
 /// Chromium with the extension, or Firefox.
 pub struct Browser {
     _process: Box<dyn Send + Sync>,
@@ -138,6 +141,27 @@ impl Browser {
             Ok((!infos.any(|info| info["type"] == "service_worker")).then_some(()))
         })
         .await
+    }
+
+    /// Deletes a database of the extension; the current page is one of it that does not use the database. A worker holds it
+    /// open, and an event of the browser may wake one between the last one's death and this: then that is killed too.
+    ///
+    /// # Errors
+    ///
+    /// If it is held open for ever.
+    pub async fn delete_database(&self, name: &str) -> Result<()> {
+        let script = "const [name, done] = arguments;
+            const deleting = indexedDB.deleteDatabase(name);
+            deleting.onsuccess = () => done(true);
+            deleting.onerror = deleting.onblocked = () => done(false);";
+        for _ in 0..WOKEN {
+            self.kill_service_worker().await?;
+            let deleted = self.driver.execute_async(script, vec![json!(name)]).await?;
+            if *deleted.json() == json!(true) {
+                return Ok(());
+            }
+        }
+        anyhow::bail!("database {name} is held open again and again")
     }
 
     /// Kills the browser's process, as a power cut would: nothing is said to anybody.

@@ -37,13 +37,15 @@ impl Browser {
         self.driver.goto(url).await.with_context(|| format!("opening {url}"))
     }
 
-    /// Opens a page of the extension in the current tab.
+    /// Opens a page of the extension in the current tab. A browser that has just begun may not have loaded the extension
+    /// yet, and then knows no such page.
     ///
     /// # Errors
     ///
-    /// If the page does not load.
+    /// If the page does not load in time.
     pub async fn open_extension(&self, page: &str) -> Result<()> {
-        self.open(&self.extension.page(page)).await
+        let url = self.extension.page(page);
+        eventually(&format!("opening {url}"), async || self.driver.goto(&url).await.map(Some)).await
     }
 
     /// The element that a CSS selector names, as soon as it is shown.
