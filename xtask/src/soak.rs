@@ -1,10 +1,16 @@
-//! `cargo xtask soak`: the tests that take too long for every day (those marked `#[ignore]`), fuzzing for longer than half a
-//! minute, and mutants.
+//! `cargo xtask soak`: the tests that take too long for every day (those marked `#[ignore]`), fuzzing for new inputs, and mutants.
 
 use anyhow::Result;
 use clap::Args;
 
-use crate::{build, fuzz, house::House, mutants, run::say, test, tools};
+use crate::{
+    build,
+    fuzz::{self, Effort},
+    house::House,
+    mutants,
+    run::say,
+    test, tools,
+};
 
 /// The word for fuzzing.
 const FUZZ: &str = "fuzz";
@@ -29,12 +35,12 @@ pub struct Options {
 pub fn soak(house: &House, options: &Options) -> Result<()> {
     let mut lines = Vec::new();
     match options.names.first().map(String::as_str) {
-        Some(FUZZ) => lines.extend(fuzz::fuzz(house, options.seconds)?),
+        Some(FUZZ) => lines.extend(fuzz::fuzz(house, Effort::Seconds(options.seconds))?),
         Some(MUTANTS) => lines.extend(mutants::mutants(house, &options.names[1..])?),
         Some(_) => lines.extend(long_tests(house, &options.names)?),
         None => {
             lines.extend(long_tests(house, &[])?);
-            lines.extend(fuzz::fuzz(house, options.seconds)?);
+            lines.extend(fuzz::fuzz(house, Effort::Seconds(options.seconds))?);
             lines.extend(mutants::mutants(house, &[])?);
         }
     }

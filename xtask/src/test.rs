@@ -11,7 +11,8 @@ use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
 
 use crate::{
-    build, fuzz,
+    build,
+    fuzz::{self, Effort},
     house::{House, Target},
     run::{run, run_and_pick, say},
     tools::{self, WASM_TARGET},
@@ -38,7 +39,7 @@ enum Step {
     Unit,
     /// The examples in the documentation.
     Examples,
-    /// Half a minute of fuzzing for each thing that reads what others wrote; only where it is named.
+    /// Half a minute of fuzzing for each thing that reads what others wrote, every day from the same random numbers.
     Fuzz,
     /// The tests that run as wasm inside a browser.
     Wasm,
@@ -65,9 +66,6 @@ const BROWSER_TESTS: &str = "package(tests) & binary(/^browser/)";
 /// Folders of scripts that no build changes, and of what is compiled against them.
 const TYPED: &[&str] = &["merchant-widget/js", "www/shop", "tests/types"];
 
-/// How long each fuzz target runs.
-const FUZZ_SECS: u32 = 30;
-
 /// Longest wait for one file of tests in a browser: unoptimised, with every bit of a sealed message flipped in turn.
 const WASM_PATIENCE_SECS: &str = "300";
 
@@ -77,9 +75,7 @@ const WASM_PATIENCE_SECS: &str = "300";
 ///
 /// If a step fails; the error names it.
 pub fn test(house: &House, options: &Options) -> Result<()> {
-    // What takes minutes more runs when it is named.
-    let daily = |step: &Step| options.only.is_empty() && *step != Step::Fuzz;
-    let chosen = |step: &&Step| daily(step) || options.only.contains(step);
+    let chosen = |step: &&Step| options.only.is_empty() || options.only.contains(step);
     let mut report = Vec::new();
     for &step in Step::value_variants().iter().filter(chosen) {
         let name = step.name();
@@ -117,7 +113,7 @@ impl Step {
             Self::Build => built(house)?,
             Self::Unit => return nextest(house, &["-E", &format!("not ({BROWSER_TESTS})")]),
             Self::Examples => run(&mut house.cargo(&["test", "--workspace", "--doc", "--locked"]))?,
-            Self::Fuzz => return fuzz::fuzz(house, FUZZ_SECS),
+            Self::Fuzz => return fuzz::fuzz(house, Effort::Daily),
             Self::Wasm => wasm(house)?,
             Self::Browser => return browser(house),
             Self::Extension => extension(house)?,

@@ -2,7 +2,7 @@
 //!
 //! | who calls it | with what |
 //! | --- | --- |
-//! | the program `fuzz` (feature `libfuzzer`) | bytes that libFuzzer makes, led by coverage: `cargo xtask test --only fuzz`, `cargo xtask soak fuzz` |
+//! | the program `fuzz` (feature `libfuzzer`) | bytes that libFuzzer makes, led by coverage: the same every day in `cargo xtask test` (or `--only fuzz`), new ones in `cargo xtask soak fuzz` |
 //! | `tests/replay.rs` | the seeds, and every input that once broke something |
 //!
 //! Most targets compare: what a reader takes in is written and read again, and must be the same; and [`naive`], a second
