@@ -180,18 +180,28 @@ async fn closing_costs_no_more_than_what_returns(world: &mut World) {
         assert_eq!((reply.amount, reply.fee), (Some(money(amount)), Some(money(fee))));
     }
     assert_eq!(world.balance(&brian, "usd").await, "usd 98.75");
+    // Asked again, under another number, what returned and what it cost is told once more, and nothing is taken.
+    let session = world.open(&mut brian, "usd 10.00", 120, 25).await;
+    let body = brian.closing(world.now, Some(&session.id), false);
+    world.ask(&mut brian, &body).await;
+    world.pass_secs(5);
+    let body = brian.closing(world.now, Some(&session.id), true);
+    let reply = world.ask(&mut brian, &body).await;
+    assert_eq!(reply.problem, Some(Problem::SESSION_CLOSED));
+    assert_eq!((reply.amount, reply.fee), (Some(money("usd 10.00")), Some(money("usd 0.75"))));
+    assert_eq!(world.balance(&brian, "usd").await, "usd 98.00");
     // One that ends by itself costs nothing.
     world.open(&mut brian, "usd 20.00", 1, 25).await;
     world.pass_secs(61);
     assert_eq!(world.server.sweep(world.now).await, Ok(1));
-    assert_eq!(world.balance(&brian, "usd").await, "usd 98.75");
+    assert_eq!(world.balance(&brian, "usd").await, "usd 98.00");
     // All at once: each has its fee, and the sum is told.
     world.open(&mut brian, "usd 20.00", 120, 25).await;
     world.open(&mut brian, "usd 30.00", 120, 25).await;
     let body = brian.closing(world.now, None, false);
     let reply = world.ask(&mut brian, &body).await;
     assert_eq!((reply.amount, reply.fee), (Some(money("usd 50.00")), Some(money("usd 1.50"))));
-    assert_eq!(taken(world, "usd").await, 275);
+    assert_eq!(taken(world, "usd").await, 350);
 }
 
 async fn a_refund_gives_all_back_and_the_operator_keeps_the_fee(world: &mut World) {

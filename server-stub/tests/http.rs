@@ -23,7 +23,7 @@ use protocol::persona::PersonaId;
 use protocol::value::{Function, Index, OrderId, SessionId};
 use server_stub::http::{now, router};
 use server_stub::server::Config;
-use server_stub::store::record::{Attempts, Epoch, InstrumentId, LogKey, Session, Transaction};
+use server_stub::store::record::{Attempts, Charge, Epoch, InstrumentId, LogKey, Session, Transaction};
 use server_stub::store::{
     BookReader, Books, ChangeSet, Collected, CommitError, Logged, MemoryStore, PersonaFile, Refund, Setting, Statement,
     Store, StoreError, Window,
@@ -167,6 +167,10 @@ impl Store for Failing {
 
     async fn statement(&self, id: &PersonaId, window: Window, limit: usize) -> Result<Option<Statement>, StoreError> {
         self.0.statement(id, window, limit).await
+    }
+
+    async fn charge(&self, persona: &PersonaId, date: Date, reference: &str) -> Result<Option<Charge>, StoreError> {
+        self.0.charge(persona, date, reference).await
     }
 
     async fn moved_since(

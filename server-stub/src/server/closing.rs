@@ -25,6 +25,8 @@ pub struct Records {
     named: Option<Session>,
     /// What was paid from and into the sessions that close.
     history: Vec<Transaction>,
+    /// What closing the session that is named has cost, if it was closed before.
+    fee: Option<Money>,
 }
 
 impl Procedure for CloseSession {
@@ -48,7 +50,13 @@ impl Procedure for CloseSession {
             history.sort_by_key(|transaction| transaction.date);
             history.drain(..history.len().saturating_sub(MAX_LOG_LINES));
         }
-        Ok(Records { named, history })
+        let fee = match named.as_ref().map(|session| (session, session.status)) {
+            Some((session, SessionStatus::Ended(date, SessionEnd::Closed))) => {
+                store.charge(&file.persona.id, date, &reference(session)).await?.map(|fee| fee.amount)
+            }
+            _ => None,
+        };
+        Ok(Records { named, history, fee })
     }
 
     /// Step 1807.
@@ -64,7 +72,7 @@ impl Procedure for CloseSession {
             let ours = records.named.filter(|session| session.id == *id && session.persona == draft.file.persona.id);
             return match ours {
                 Some(session) if self.request_log.is_some_and(|wanted| wanted.0) => {
-                    Ok(told_again(desk.now, &session, &records.history)?)
+                    Ok(told_again(desk.now, &session, &records.history, records.fee)?)
                 }
                 ours => Err(why_not(ours, desk.now).into()),
             };
@@ -100,14 +108,20 @@ fn closes(body: &CloseSession, session: &Session) -> bool {
     body.session_id.as_ref().is_none_or(|id| session.id == *id)
 }
 
-/// What a session that ended by itself, or was closed before, can still tell: its log, and what returned when it ended.
+/// What a session that ended by itself, or was closed before, can still tell: its log, what returned when it ended, and
+/// what that has cost.
 /// A client whose payments were in the air by then learns what became of them.
-fn told_again(now: Date, session: &Session, history: &[Transaction]) -> Result<CloseSessionResponse, Refusal> {
+fn told_again(
+    now: Date,
+    session: &Session,
+    history: &[Transaction],
+    fee: Option<Money>,
+) -> Result<CloseSessionResponse, Refusal> {
     let refusal = why_not(Some(session.clone()), now).into();
     // A log that was cut accounts for nothing, and so gives no sum either.
     let amount = if history.len() < MAX_LOG_LINES { Some(left_over(session, history)?) } else { None };
     let log = Numbered(log(history, std::slice::from_ref(session)));
-    Ok(CloseSessionResponse { amount, log, ..CloseSession::refused(now, &refusal) })
+    Ok(CloseSessionResponse { amount, fee, log, ..CloseSession::refused(now, &refusal) })
 }
 
 /// What a session held after all that is in its log.
@@ -148,12 +162,17 @@ fn charge(desk: Desk<'_>, draft: &mut Draft, closed: &[Session], currency: Curre
     for session in closed {
         let fee = desk.config.fees.out_of(Service::Close, session.current);
         let container = draft.available(fee.currency);
-        draft.charge(container, fee, format!("{}/{}", Service::Close, session.id.number()))?;
+        draft.charge(container, fee, reference(session))?;
         if fee.currency == currency {
             sum = sum.plus(fee)?;
         }
     }
     Ok(sum)
+}
+
+/// What the fee for closing a session is called in the books.
+fn reference(session: &Session) -> String {
+    format!("{}/{}", Service::Close, session.id.number())
 }
 
 fn log(history: &[Transaction], closed: &[Session]) -> Vec<Text<200>> {

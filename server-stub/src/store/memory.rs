@@ -139,6 +139,13 @@ impl Store for MemoryStore {
         Ok(self.lock().statement(id, window, limit))
     }
 
+    async fn charge(&self, persona: &PersonaId, date: Date, reference: &str) -> Result<Option<Charge>, StoreError> {
+        let tables = self.lock();
+        let found =
+            tables.charges.values().find(|fee| (&fee.persona, fee.date, &*fee.reference) == (persona, date, reference));
+        Ok(found.cloned())
+    }
+
     async fn moved_since(
         &self,
         persona: &PersonaId,

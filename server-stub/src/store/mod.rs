@@ -46,7 +46,8 @@ pub use sqlite::SqliteStore;
 pub use statement::{Position, Refund, Statement, Window};
 
 use record::{
-    Attempts, Challenge, Container, Epoch, Instrument, InstrumentId, LogKey, PendingLoad, Persona, Session, Transaction,
+    Attempts, Challenge, Charge, Container, Epoch, Instrument, InstrumentId, LogKey, PendingLoad, Persona, Session,
+    Transaction,
 };
 
 /// Everything of one persona that its own messages may touch.
@@ -122,6 +123,9 @@ pub trait Store: Books {
 
     /// A persona with entries of its own, at most `limit`, in one snapshot.
     async fn statement(&self, id: &PersonaId, window: Window, limit: usize) -> Result<Option<Statement>, StoreError>;
+
+    /// The fee of no payment that a persona gave at a moment, for what the reference names.
+    async fn charge(&self, persona: &PersonaId, date: Date, reference: &str) -> Result<Option<Charge>, StoreError>;
 
     /// The minor units of `currency` loaded from, or unloaded to, an instrument since a date; nothing of other functions.
     async fn moved_since(

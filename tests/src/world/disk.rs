@@ -16,7 +16,7 @@ use protocol::persona::PersonaId;
 use protocol::store as client;
 use protocol::value::{Function, Index, OrderId, SessionId};
 use server_stub::store as ledger;
-use server_stub::store::record::{Attempts, Epoch, InstrumentId, LogKey, Session, Transaction};
+use server_stub::store::record::{Attempts, Charge, Epoch, InstrumentId, LogKey, Session, Transaction};
 
 use super::clockwork::{Owner, between, sleep};
 use super::fate::{moment, strikes};
@@ -156,6 +156,15 @@ impl ledger::Store for ServerDisk {
         limit: usize,
     ) -> Result<Option<ledger::Statement>, ledger::StoreError> {
         self.platter.statement(persona, window, limit).await
+    }
+
+    async fn charge(
+        &self,
+        persona: &PersonaId,
+        date: Date,
+        reference: &str,
+    ) -> Result<Option<Charge>, ledger::StoreError> {
+        self.platter.charge(persona, date, reference).await
     }
 
     async fn moved_since(

@@ -127,15 +127,16 @@ impl Conversation for PendingClosing {
         };
         held.record.log_amount(&reply, amount, &mut changes);
         let mut container = desk.books.container(amount.currency).returned(amount, reply.server_date);
-        if let Some(fee) = reply.fee {
+        // The fee of a session that was closed before is out of the balance already where what returned is in it.
+        let fee = reply.fee.filter(|_| reply.response_code == ResponseCode::Success || amount.minor > 0);
+        if let Some(fee) = fee {
             container = container.returned(fee.negated(), reply.server_date);
         }
         desk.books.put_container(&container, &mut changes);
         if let Some(session) = session {
             end_session(session, desk, &held.record, &reply, env, &mut changes);
         }
-        let moved =
-            Moved { amount: money_view(amount), balance: money_view(container.available), fee: fee_view(reply.fee) };
+        let moved = Moved { amount: money_view(amount), balance: money_view(container.available), fee: fee_view(fee) };
         Ok(Settled { changes, result: Ok(moved) })
     }
 

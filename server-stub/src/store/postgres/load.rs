@@ -12,7 +12,7 @@ use protocol::value::{Function, Index, OrderId, SessionId};
 use tokio::{join, try_join};
 use tokio_postgres::Statement as Prepared;
 
-use super::super::record::{Attempts, Epoch, InstrumentId, LogKey, Session, Transaction};
+use super::super::record::{Attempts, Charge, Epoch, InstrumentId, LogKey, Session, Transaction};
 use super::super::row::{column, count, log_key, persona_id, signed};
 use super::super::statement::ENTRIES;
 use super::super::{
@@ -180,6 +180,17 @@ async fn lines_of(
             rows(client, lines, place, read::line).await
         }
     }
+}
+
+/// A fee of no payment.
+pub async fn charge(
+    client: &Object,
+    persona: &PersonaId,
+    date: Date,
+    reference: &str,
+) -> Result<Option<Charge>, StoreError> {
+    let sql = "SELECT * FROM fee WHERE persona = $1 AND date = $2 AND reference = $3";
+    Ok(all(client, sql, &[&persona.as_str(), &date.millis(), &reference], read::charge).await?.pop())
 }
 
 /// The minor units that a function of an instrument has moved since a date.

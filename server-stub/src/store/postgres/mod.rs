@@ -43,7 +43,7 @@ pub use self::books::PostgresBooks;
 use self::committer::Committer;
 use self::link::Link;
 use self::numbers::Numbers;
-use super::record::{Attempts, Epoch, InstrumentId, LogKey, Session, Transaction};
+use super::record::{Attempts, Charge, Epoch, InstrumentId, LogKey, Session, Transaction};
 use super::{
     BookReader, Books, Change, ChangeSet, Collected, CommitError, Logged, PersonaFile, Refund, Setting, Signer,
     Statement, Store, StoreError, Window,
@@ -133,6 +133,10 @@ impl Store for PostgresStore {
 
     async fn statement(&self, id: &PersonaId, window: Window, limit: usize) -> Result<Option<Statement>, StoreError> {
         load!(self, statement(id, window, limit))
+    }
+
+    async fn charge(&self, persona: &PersonaId, date: Date, reference: &str) -> Result<Option<Charge>, StoreError> {
+        load!(self, charge(persona, date, reference))
     }
 
     async fn moved_since(

@@ -9,7 +9,7 @@ use protocol::value::{Function, Index, OrderId, SessionId};
 use rusqlite::types::FromSql;
 use rusqlite::{CachedStatement, Connection, Params, Row, params};
 
-use super::super::record::{Attempts, Epoch, InstrumentId, LogKey, Session, Transaction};
+use super::super::record::{Attempts, Charge, Epoch, InstrumentId, LogKey, Session, Transaction};
 use super::super::row::{Columns, column, count, damaged, log_key, name_of, persona_id, signed};
 use super::super::{
     BookReader, BookRow, ChainHead, Collected, Logged, MAX_SETTINGS, PersonaFile, Setting, Signer, StoreError, read,
@@ -198,6 +198,12 @@ pub fn history(db: &Connection, session: &SessionId, limit: usize) -> Result<Vec
     let mut newest_first = all(db, sql, params![key, count(limit)?], read::transaction)?;
     newest_first.reverse();
     Ok(newest_first)
+}
+
+/// A fee of no payment.
+pub fn charge(db: &Connection, persona: &PersonaId, date: Date, reference: &str) -> Result<Option<Charge>, StoreError> {
+    let sql = "SELECT * FROM fee WHERE persona = ?1 AND date = ?2 AND reference = ?3";
+    one(db, sql, params![persona.as_str(), date.millis(), reference], read::charge)
 }
 
 /// The minor units that a function of an instrument has moved since a date.

@@ -22,7 +22,7 @@ use protocol::value::{Function, Index, OrderId, SessionId};
 use rusqlite::{Connection, OpenFlags};
 
 use self::committer::Committer;
-use super::record::{Attempts, Epoch, InstrumentId, LogKey, Session, Transaction};
+use super::record::{Attempts, Charge, Epoch, InstrumentId, LogKey, Session, Transaction};
 use super::row;
 use super::{
     BookReader, Books, Change, ChangeSet, Collected, CommitError, Logged, PersonaFile, Refund, Setting, Signer,
@@ -120,6 +120,10 @@ impl Store for SqliteStore {
 
     async fn statement(&self, id: &PersonaId, window: Window, limit: usize) -> Result<Option<Statement>, StoreError> {
         self.read(|connection| statement::statement(connection, id, window, limit))
+    }
+
+    async fn charge(&self, persona: &PersonaId, date: Date, reference: &str) -> Result<Option<Charge>, StoreError> {
+        self.read(|connection| load::charge(connection, persona, date, reference))
     }
 
     async fn moved_since(
