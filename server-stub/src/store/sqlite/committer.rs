@@ -1,6 +1,10 @@
 //! Group commit: one thread owns the writing connection, gathers what is waiting into one transaction, and answers after
 //! it is durable. Each change set stands or falls alone, in a savepoint of its own.
+//!
+//! After a commit that the disk has failed, the connection is closed, and the books are opened anew before the next commit,
+//! as at a start: the log is written once more (`log`). As long as that fails, everything is refused.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,7 +14,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use super::super::plan::Plan;
 use super::super::{ChangeSet, CommitError, StoreError};
 use super::apply::apply;
-use super::load;
+use super::{load, open_writer};
 use crate::buggify::{Site, strikes};
 
 /// How many changes may wait; with more the caller is told `busy`. A payment is three changes and takes some 40
@@ -42,14 +46,15 @@ pub struct Committer {
 }
 
 impl Committer {
-    /// Starts the thread.
+    /// Starts the thread over the connection to the books at a path.
     ///
     /// # Errors
     /// The system gives no thread.
-    pub fn start(connection: Connection) -> Result<Self, StoreError> {
+    pub fn start(path: PathBuf, connection: Connection) -> Result<Self, StoreError> {
         let (jobs, waiting) = mpsc::unbounded_channel();
         let thread = std::thread::Builder::new().name("committer".to_owned());
-        thread.spawn(move || work(connection, waiting)).map_err(|error| StoreError(error.to_string()))?;
+        let books = Writable { path, connection: Some(connection) };
+        thread.spawn(move || work(books, waiting)).map_err(|error| StoreError(error.to_string()))?;
         Ok(Self { jobs, room: Arc::new(Semaphore::new(MAX_WAITING)) })
     }
 
@@ -78,10 +83,29 @@ fn gone() -> CommitError {
     StoreError("the committer has ended".to_owned()).into()
 }
 
-fn work(mut connection: Connection, mut waiting: mpsc::UnboundedReceiver<Job>) {
+/// The books as the thread has them.
+struct Writable {
+    path: PathBuf,
+    /// Nothing after a commit that failed.
+    connection: Option<Connection>,
+}
+
+impl Writable {
+    fn commit(&mut self, group: &[Job]) -> Result<Vec<Answer>, StoreError> {
+        let mut connection = match self.connection.take() {
+            Some(connection) => connection,
+            None => open_writer(&self.path)?,
+        };
+        let answers = commit_group(&mut connection, group)?;
+        self.connection = Some(connection);
+        Ok(answers)
+    }
+}
+
+fn work(mut books: Writable, mut waiting: mpsc::UnboundedReceiver<Job>) {
     while let Some(first) = waiting.blocking_recv() {
         let group = gather(first, &mut waiting);
-        let answers = commit_group(&mut connection, &group).unwrap_or_else(|error| {
+        let answers = books.commit(&group).unwrap_or_else(|error| {
             tracing::error!(%error, "a commit failed");
             vec![Err(error.into()); group.len()]
         });

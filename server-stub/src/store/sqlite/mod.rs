@@ -3,6 +3,7 @@
 mod apply;
 mod committer;
 mod load;
+mod log;
 mod schema;
 mod statement;
 
@@ -66,7 +67,8 @@ impl SqliteStore {
         let last = u64::try_from(last).map_err(|_| row::damaged("id"))?;
         let epoch = load::epoch(&connection)?.map_or(0, |epoch| epoch.sessions_after());
         let last_session = AtomicU64::new(last.max(epoch));
-        Ok(Self { path, readers: Mutex::default(), committer: Committer::start(connection)?, last_session })
+        let committer = Committer::start(path.clone(), connection)?;
+        Ok(Self { path, readers: Mutex::default(), committer, last_session })
     }
 
     /// Runs a load on a connection of its own, within one snapshot.
@@ -235,6 +237,7 @@ fn open_writer(path: &Path) -> Result<Connection, StoreError> {
     connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
     connection.pragma_update(None, "cache_size", -WRITER_CACHE_KIB)?;
     schema::migrate(&mut connection)?;
+    log::write_anew(&mut connection, path)?;
     Ok(connection)
 }
 
