@@ -109,7 +109,7 @@ pub struct DoorSettings {
     pub per_persona_per_minute: u32,
     /// How many of them at once.
     pub per_persona_burst: u32,
-    /// How many public-key operations run at once; 0: half the processors, one at the least.
+    /// How many public-key operations run at once; 0: as many as there are processors.
     pub public_key_lanes: usize,
     /// How many requests under a server key may be under way at once; one more is told `busy`.
     pub public_key_waiting: usize,

@@ -46,22 +46,39 @@ pub fn send(server: SocketAddr, tills: Vec<Vec<String>>) -> (Duration, Vec<Durat
 /// Senders of one message, each over a connection of its own, again and again until it ends.
 pub struct Flood {
     stop: Arc<AtomicBool>,
-    senders: Vec<JoinHandle<u64>>,
+    senders: Vec<JoinHandle<Answered>>,
     start: Instant,
 }
 
+/// Messages of a flood that were answered.
+#[derive(Clone, Copy, Default)]
+struct Answered {
+    all: u64,
+    /// Those that were told `busy`.
+    busy: u64,
+}
+
+/// What a flood came to, a second.
+pub struct Flooded {
+    /// Messages that were answered.
+    pub all: f64,
+    /// Those for which the server did the public-key work.
+    pub opened: f64,
+}
+
 impl Flood {
-    /// So many senders.
+    /// So many senders. They stand for other machines, so they take no more of this one than nobody else wants.
     pub fn start(server: SocketAddr, message: &str, senders: usize) -> Self {
         let (stop, message) = (Arc::new(AtomicBool::new(false)), request(message.to_owned()));
         let senders = (0..senders).map(|_| {
             let (stop, message, mut stream) = (stop.clone(), message.clone(), connect(server));
             std::thread::spawn(move || {
-                let (mut buffer, mut answered) = (Vec::new(), 0);
+                rustix::process::setpriority_process(None, 19).expect("a priority");
+                let (mut buffer, mut answered) = (Vec::new(), Answered::default());
                 while !stop.load(Ordering::Relaxed) {
                     stream.write_all(&message).expect("sent");
-                    answer(&mut stream, &mut buffer);
-                    answered += 1;
+                    let busy = answer(&mut stream, &mut buffer).contains("\nproblem: busy\n");
+                    answered = Answered { all: answered.all + 1, busy: answered.busy + u64::from(busy) };
                 }
                 answered
             })
@@ -69,11 +86,14 @@ impl Flood {
         Self { senders: senders.collect(), stop, start: Instant::now() }
     }
 
-    /// Ends it; yields how many messages were answered a second.
-    pub fn end(self) -> f64 {
+    /// Ends it.
+    pub fn end(self) -> Flooded {
         self.stop.store(true, Ordering::Relaxed);
-        let answered: u64 = self.senders.into_iter().map(|sender| sender.join().expect("a sender")).sum();
-        answered as f64 / self.start.elapsed().as_secs_f64()
+        let time = self.start.elapsed().as_secs_f64();
+        let senders = self.senders.into_iter().map(|sender| sender.join().expect("a sender"));
+        let sum = |sum: Answered, one: Answered| Answered { all: sum.all + one.all, busy: sum.busy + one.busy };
+        let Answered { all, busy } = senders.fold(Answered::default(), sum);
+        Flooded { all: all as f64 / time, opened: (all - busy) as f64 / time }
     }
 }
 

@@ -6,8 +6,9 @@
 //! | of B | the same against pgbench's TPC-B-like, where PostgreSQL is installed |
 //! | CPU | processor time of the server for each payment, against 1.5 times S's and the cryptography's together |
 //!
-//! Before the table stand the sessions: how many are opened a second, against the bare private operation; and what a
-//! verdict costs inside the server, against the two signatures that it does without.
+//! Before the table stand the sessions of both suites: how many are opened a second, against the bare private operation,
+//! and against all the public-key work that an opening needs (a private operation, and the check of a signature); and what
+//! a verdict costs inside the server, against the two signatures that it does without.
 //!
 //! Sizes named on the command line (`cargo bench -p server-stub --bench server -- 255`) are measured alone.
 //!
@@ -33,7 +34,7 @@ use std::time::Duration;
 
 use client::Load;
 use common::cluster::{Cluster, Durability};
-use market::{Market, SESSIONS};
+use market::{Market, Openings, PLACES};
 use measure::{micros, secs};
 use protocol::Protocol;
 
@@ -41,8 +42,8 @@ use protocol::Protocol;
 const BATCHES: [usize; 4] = [1, 10, 100, 255];
 /// Tills at once.
 const CONNECTIONS: [usize; 3] = [1, 8, 64];
-/// Connections that send nothing but registrations.
-const STRANGERS: usize = 256;
+/// Connections that send nothing but registrations: ten times as many as can be under way.
+const STRANGERS: usize = 10 * PLACES;
 /// How many payments a cell of the table makes, by the size of its collections and the number of tills.
 fn payments(batch: usize, connections: usize) -> usize {
     let collections = match (batch, connections) {
@@ -88,16 +89,8 @@ fn main() {
     println!("verdict at batch 255         {verdict:>9.1} µs, {:.2} of two Ed25519 checks", verdict / signatures);
     let best = floor.best();
     let (mut market, openings) = Market::open();
-    let private = crypto::private_operation(Protocol::V2);
-    println!(
-        "{SESSIONS} sessions opened       {:>9.0} a second, {:.2} of the private operation; {:.0} µs of CPU, {:.0} bytes each",
-        openings.rate,
-        openings.rate * private / 1e6,
-        openings.cpu,
-        openings.memory
-    );
-    let classic = crypto::private_operation(Protocol::V1);
-    println!("private operation            {private:>9.1} µs in 2.0, {classic:.1} µs in 1.0");
+    opened(Protocol::V2, &openings);
+    opened(Protocol::V1, &Market::classic_openings());
     let mut lonely = None;
     println!("\nbatch tills   pay/s    of S   of B |  p50 ms  p99 ms p99.9 ms | CPU µs   of goal");
     for batch in BATCHES.into_iter().filter(|batch| wanted.is_empty() || wanted.contains(batch)) {
@@ -117,17 +110,41 @@ fn main() {
     market.close();
 }
 
+/// What openings came to, beside what their cryptography alone would.
+fn opened(protocol: Protocol, openings: &Openings) {
+    let work = crypto::public_key_work(protocol);
+    println!(
+        "sessions opened in {protocol}       {:>9.0} a second, {:.2} of the private operation; {:.0} µs of CPU, {:.0} bytes each",
+        openings.rate,
+        openings.rate * work.private / 1e6,
+        openings.cpu,
+        openings.memory
+    );
+    println!(
+        "its public-key work          {:>9.1} µs to open and {:.1} µs to check: {:.0} a second and core, {:.2} of the \
+         private operation; openings are {:.2} of that",
+        work.private,
+        work.check,
+        1e6 / work.whole(),
+        work.private / work.whole(),
+        openings.rate * work.whole() / 1e6
+    );
+}
+
 /// Whether payments wait while strangers keep the public-key work busy.
 fn flooded(market: &mut Market) {
     let calm = market.run(1, 8, 8_000).percentile(0.99);
     let flood = market.flood(STRANGERS);
     let late = market.run(1, 8, 8_000).percentile(0.99);
-    let rate = flood.end();
+    let flooded = flood.end();
     println!(
-        "99 of 100 payments within {:.2} ms, and {:.2} ms ({:.2} times) while {STRANGERS} strangers send {rate:.0} R1 a second",
+        "99 of 100 payments within {:.2} ms, and {:.2} ms ({:.2} times) while {STRANGERS} strangers send {:.0} R1 a second, \
+         of which {:.0} are opened",
         secs(calm) * 1e3,
         secs(late) * 1e3,
-        secs(late) / secs(calm)
+        secs(late) / secs(calm),
+        flooded.all,
+        flooded.opened
     );
 }
 

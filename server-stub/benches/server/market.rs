@@ -12,7 +12,6 @@ use protocol::outcome::ResponseCode;
 use protocol::persona::PersonaId;
 use server_stub::audit::audit;
 use server_stub::http::now;
-use server_stub::server::Config;
 use server_stub::store::record::{Entry, Reason, Session, SessionStatus};
 use server_stub::store::sqlite::SqliteBooks;
 use server_stub::store::{Account, Change, ChangeSet};
@@ -33,7 +32,11 @@ const SESSIONS_EACH: usize = 10;
 /// As many tills as send at once at most.
 const TILLS: usize = 64;
 /// Wallets that open sessions at once.
-const WALLETS: usize = 8;
+const WALLETS: usize = 64;
+/// Personas of protocol 1.0 that open [`SESSIONS_EACH`], too.
+const CLASSIC_PERSONAS: usize = 300;
+/// How many requests for public-key work may be under way: as many as there are wallets.
+pub const PLACES: usize = WALLETS;
 
 /// The server, and everybody's sessions.
 pub struct Market {
@@ -61,14 +64,11 @@ pub struct Openings {
 impl Market {
     /// Registers everybody in the books, starts the program over them, and opens everybody's sessions.
     pub fn open() -> (Self, Openings) {
-        let (runtime, mut world) = founded();
+        let (runtime, mut world) = founded(Protocol::V2);
         let (mut customers, acme) = runtime.block_on(async {
             let mut customers = Vec::with_capacity(PERSONAS);
             for n in 0..PERSONAS {
-                let mut payer = persona(&mut world, "customer", n).await;
-                world.bind(&mut payer, ACCOUNT, "dda", "load,unload").await;
-                world.move_funds(&mut payer, "usd 400.00").await;
-                customers.push(payer);
+                customers.push(payer(&mut world, n).await);
             }
             (customers, persona(&mut world, "merchant", PERSONAS).await)
         });
@@ -80,9 +80,24 @@ impl Market {
         (market, openings)
     }
 
+    /// Lets customers of protocol 1.0 open sessions, at a server of their own.
+    pub fn classic_openings() -> Openings {
+        let (runtime, mut world) = founded(Protocol::V1);
+        let mut customers = Vec::with_capacity(CLASSIC_PERSONAS);
+        for n in 0..CLASSIC_PERSONAS {
+            customers.push(runtime.block_on(payer(&mut world, n)));
+        }
+        let program = started(&world);
+        let key = runtime.block_on(program.published()).key_for(Protocol::V1).expect("a key");
+        let wallets = customers.iter_mut().map(|payer| openings(&mut world, payer, &key, "usd 1.00", SESSIONS_EACH));
+        let openings = opened(&program, wallets.collect()).1;
+        program.kill();
+        openings
+    }
+
     /// Starts the program over books that hold so many sessions of payers already, each with a dollar.
     pub fn crowded(sessions: usize) -> Self {
-        let (runtime, mut world) = founded();
+        let (runtime, mut world) = founded(Protocol::V2);
         let (payers, acme) = runtime.block_on(async {
             let mut customer = world.customer("brianb", "usd 400.00").await;
             let like = world.open(&mut customer, "usd 1.00", 600, 60_000).await;
@@ -163,8 +178,16 @@ pub fn scattered(n: usize, of: usize) -> usize {
     n * 7_919 % of
 }
 
+/// A customer with money in the container.
+async fn payer(world: &mut World, n: usize) -> Actor {
+    let mut payer = persona(world, "customer", n).await;
+    world.bind(&mut payer, ACCOUNT, "dda", "load,unload").await;
+    world.move_funds(&mut payer, "usd 400.00").await;
+    payer
+}
+
 async fn persona(world: &mut World, who: &str, n: usize) -> Actor {
-    let mut actor = Actor::new(Protocol::V2, who, &format!("bench{n}"));
+    let mut actor = Actor::new(world.protocol, who, &format!("bench{n}"));
     // They share a key, and a registration is known by its key and number.
     actor.transaction += 100 * n as u64;
     let body = actor.registration(world.now);
@@ -173,9 +196,9 @@ async fn persona(world: &mut World, who: &str, n: usize) -> Actor {
 }
 
 /// Books with nothing in them.
-fn founded() -> (Runtime, World) {
+fn founded(protocol: Protocol) -> (Runtime, World) {
     let runtime = Runtime::new().expect("a runtime");
-    let mut world = World::with(Protocol::V2, Kind::Sqlite, Config::default());
+    let mut world = World::with(protocol, Kind::Sqlite, World::config());
     world.now = now();
     (runtime, world)
 }
@@ -183,7 +206,12 @@ fn founded() -> (Runtime, World) {
 /// The program over the books of a world.
 fn started(world: &World) -> Program {
     let settings = world.folder().join("bench.toml");
-    std::fs::write(&settings, "[doors]\nper_address_per_minute = 0\nper_persona_per_minute = 0\n").expect("a file");
+    let classic = world.protocol == Protocol::V1;
+    let text = format!(
+        "[classic]\nallow = {classic}\n\
+         [doors]\nper_address_per_minute = 0\nper_persona_per_minute = 0\npublic_key_waiting = {PLACES}\n"
+    );
+    std::fs::write(&settings, text).expect("a file");
     Program::start_with(world.folder(), &["--config", &settings.to_string_lossy()])
 }
 

@@ -31,7 +31,7 @@ impl Server {
     /// Answers AC1.
     pub(super) async fn autoclose(
         &self,
-        incoming: &Incoming<'_>,
+        incoming: &Incoming,
         opened: &OpenedRequest,
         rng: &mut Rng,
     ) -> Result<Answer, Trouble> {
@@ -54,7 +54,7 @@ impl Server {
 
     async fn autoclose_round(
         &self,
-        incoming: &Incoming<'_>,
+        incoming: &Incoming,
         opened: &OpenedRequest,
         body: &AutoclosePersona,
         rng: &mut Rng,

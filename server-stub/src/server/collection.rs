@@ -33,8 +33,8 @@ struct Records {
 
 impl Server {
     /// Answers CA2.
-    pub(super) async fn collect(&self, incoming: &Incoming<'_>, rng: &mut Rng) -> Result<Answer, Trouble> {
-        let collection = Collection::read(incoming.envelope).map_err(Refusal::from)?;
+    pub(super) async fn collect(&self, incoming: &Incoming, rng: &mut Rng) -> Result<Answer, Trouble> {
+        let collection = Collection::read(&incoming.envelope).map_err(Refusal::from)?;
         let (session_id, index) = (collection.head.session_id.clone(), collection.head.index);
         let key = LogKey::Collection(session_id.number(), index);
         // The very same message is answered without any cryptography, whatever became of the session.
@@ -63,7 +63,7 @@ impl Server {
 
     async fn collect_opened(
         &self,
-        incoming: &Incoming<'_>,
+        incoming: &Incoming,
         opened: &OpenCollection,
         merchant: &Session,
         key: LogKey,
@@ -87,7 +87,7 @@ impl Server {
     #[allow(clippy::too_many_arguments, reason = "what was opened stays the same from round to round, records do not")]
     async fn collect_round(
         &self,
-        incoming: &Incoming<'_>,
+        incoming: &Incoming,
         opened: &OpenCollection,
         merchant: &Session,
         payments: &Opened,

@@ -14,6 +14,7 @@
 //! | the procedure's own | see there | yes |
 
 use std::future::Future;
+use std::sync::Arc;
 
 use protocol::Protocol;
 use protocol::date::Date;
@@ -41,7 +42,7 @@ use super::{Answer, Decided, Incoming, Rng, Rounds, Server, Trouble};
 use crate::bank::Issuer;
 use crate::metrics;
 use crate::store::record::{LogKey, Persona, PersonaStatus};
-use crate::store::{PersonaFile, Signer, Store, StoreError};
+use crate::store::{Logged, PersonaFile, Signer, Store, StoreError};
 use crate::vault::Vault;
 
 /// What procedures may look at besides records.
@@ -127,7 +128,7 @@ macro_rules! signed {
 signed!(BindInstrument, BindAnswer, LoadUnload, OpenSession, CloseSession, KeyChange, RefundPayment, StatementRequest);
 
 /// A message of a persona, and the procedure that answers it.
-pub trait Procedure: Signed + Send + Sync {
+pub trait Procedure: Signed + Send + Sync + 'static {
     /// Records that the procedure needs besides the persona's file.
     type Records: Send;
     /// Whether request and reply are kept in the log (140). What changes nothing may be answered afresh.
@@ -169,8 +170,8 @@ impl Server {
     /// Answers a message of a persona.
     pub(super) async fn exchange<M: Procedure>(
         &self,
-        incoming: &Incoming<'_>,
-        opened: &OpenedRequest,
+        incoming: &Incoming,
+        opened: &Arc<OpenedRequest>,
         rng: &mut Rng,
     ) -> Result<Answer, Trouble> {
         let body = match opened.body::<M>() {
@@ -201,15 +202,17 @@ impl Server {
 
     /// Who signed a request in a persona's name, and whether it is the persona (step 915). Before that is known, nothing is
     /// looked at but the persona's key: a refusal takes as long for a persona that has much as for one that is not there.
-    pub(super) async fn signed_by<M: Request>(
+    pub(super) async fn signed_by<M: Request + 'static>(
         &self,
-        incoming: &Incoming<'_>,
-        opened: &OpenedRequest,
+        incoming: &Incoming,
+        opened: &Arc<OpenedRequest>,
         id: &PersonaId,
         named: impl Fn(&Signer) -> bool,
     ) -> Result<Result<Signer, Refusal>, Trouble> {
-        let (signer, decoy) = (self.store.signer(id).await?, incoming.policy.keys.decoy(opened.protocol()));
-        match self.door.lane().run(|| authenticate::<M>(opened, signer, decoy, named)).await {
+        let (signer, decoy) = (self.store.signer(id).await?, incoming.policy.keys.decoy(opened.protocol()).clone());
+        let opened = opened.clone();
+        let authenticated = self.door.lane().run(move || authenticate::<M>(&opened, signer, &decoy)).await?;
+        match authenticated.filter(named) {
             Some(signer) => {
                 self.door.signed(id)?;
                 Ok(Ok(signer))
@@ -218,15 +221,20 @@ impl Server {
         }
     }
 
-    /// The file of whoever signed; nothing if its key is another one by now.
-    pub(super) async fn file_of(&self, id: &PersonaId, signer: &Signer) -> Result<Option<PersonaFile>, StoreError> {
-        let file = self.store.persona(id).await?;
-        Ok(file.filter(|file| file.persona.public_key == signer.public_key))
+    /// The file of whoever signed, nothing if its key is another one by now, and what was answered under the key of the log.
+    pub(super) async fn file_of(
+        &self,
+        id: &PersonaId,
+        signer: &Signer,
+        key: &LogKey,
+    ) -> Result<(Option<PersonaFile>, Option<Logged>), StoreError> {
+        let (file, logged) = self.store.file_and_answer(id, key).await?;
+        Ok((file.filter(|file| file.persona.public_key == signer.public_key), logged))
     }
 
     async fn exchange_round<M: Procedure>(
         &self,
-        incoming: &Incoming<'_>,
+        incoming: &Incoming,
         opened: &OpenedRequest,
         (body, id, signer): (&M, &PersonaId, &Signer),
         rng: &mut Rng,
@@ -237,11 +245,12 @@ impl Server {
         };
         let desk = self.desk(incoming);
         let key = LogKey::Persona(id.clone(), opened.head.transaction.get());
-        let Some(file) = self.file_of(id, signer).await? else {
+        let (file, logged) = self.file_of(id, signer, &key).await?;
+        let Some(file) = file else {
             return Ok((None, opened.reply(&refused(&desk.refusal(Problem::BAD_SIGNATURE)), rng)?));
         };
         let desk = desk.speaking(&file.persona.language);
-        if let Some(logged) = self.store.logged(&key).await? {
+        if let Some(logged) = logged {
             let reused = || opened.reply(&refused(&desk.refusal(Problem::TRANSACTION_REUSED)), rng);
             return Ok((None, incoming.same_or(logged, reused)?));
         }
@@ -258,7 +267,7 @@ impl Server {
         Ok(((!draft.is_idle()).then(|| draft.finish()), response))
     }
 
-    pub(super) fn desk<'a>(&'a self, incoming: &'a Incoming<'_>) -> Desk<'a> {
+    pub(super) fn desk<'a>(&'a self, incoming: &'a Incoming) -> Desk<'a> {
         let (config, protocol) = (&incoming.policy.config, incoming.envelope.protocol);
         let (bank, vault, now, language) = (&*self.bank, &self.vault, incoming.now, config.language);
         Desk { config, bank, vault, now, protocol, language }
@@ -268,17 +277,12 @@ impl Server {
 /// The persona's key signed this (step 915). An unknown persona, another key and a wrong signature are one answer: whoever
 /// does not have the key learns nothing about who exists. Where there is no such persona, or no key of it that could have
 /// signed this, the signature is checked all the same, against a decoy: how long the refusal takes tells nothing either.
-fn authenticate<M: Request>(
-    opened: &OpenedRequest,
-    signer: Option<Signer>,
-    decoy: &PublicKey,
-    named: impl Fn(&Signer) -> bool,
-) -> Option<Signer> {
+fn authenticate<M: Request>(opened: &OpenedRequest, signer: Option<Signer>, decoy: &PublicKey) -> Option<Signer> {
     let usable = signer.as_ref().filter(|signer| signer.protocol == opened.protocol());
     let signed = opened.verify::<M>(usable.map_or(decoy, |signer| &signer.public_key));
     // Whoever has the decoy's private key is still nobody.
     let signed = signed.is_ok() && usable.is_some();
-    signer.filter(|signer| named(signer) && signed)
+    signer.filter(|_| signed)
 }
 
 /// Runs the checks that come after the signature, then the procedure.

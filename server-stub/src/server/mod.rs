@@ -79,7 +79,8 @@ use self::language::Language;
 pub use self::policy::Policy;
 use self::refusal::Refusal;
 use crate::bank::Issuer;
-use crate::door::{Door, TurnedAway};
+use crate::door::lane::Lost;
+use crate::door::{Door, PAUSE, TurnedAway};
 use crate::keys::ServerKeys;
 use crate::metrics::{self, Lane};
 use crate::store::record::{LogEntry, LogKey};
@@ -129,8 +130,8 @@ type Decided = (Option<ChangeSet>, String);
 struct Rounds(usize);
 
 /// A message as it came.
-struct Incoming<'a> {
-    envelope: &'a Envelope,
+struct Incoming {
+    envelope: Arc<Envelope>,
     hash: [u8; 32],
     now: Date,
     address: Option<IpAddr>,
@@ -208,10 +209,13 @@ impl Server {
     /// Answers a message that came from an address.
     pub async fn handle_from(&self, message: &[u8], address: Option<IpAddr>, now: Date, rng: &mut Rng) -> Answer {
         let came = Instant::now();
+        if self.door.is_shut_to(message) {
+            return self.turned_away(message).await;
+        }
         let (lane, answer) = match Envelope::parse(message) {
             Ok(envelope) => {
-                let incoming =
-                    Incoming { envelope: &envelope, hash: sha256(message), now, address, policy: self.policy() };
+                let (envelope, hash, policy) = (Arc::new(envelope), sha256(message), self.policy());
+                let incoming = Incoming { envelope, hash, now, address, policy };
                 (incoming.lane(), self.answer_or_error(&incoming, rng).await)
             }
             Err(FormFault::UnknownProtocol(_)) => (Lane::Unread, Answer::Reply(unsupported(None))),
@@ -221,8 +225,15 @@ impl Server {
         answer
     }
 
-    async fn answer_or_error(&self, incoming: &Incoming<'_>, rng: &mut Rng) -> Answer {
-        let envelope = incoming.envelope;
+    /// `busy`, to a message of which nothing was read but the first line: what it asks, and of whom, is not repeated.
+    async fn turned_away(&self, message: &[u8]) -> Answer {
+        tokio::time::sleep(PAUSE).await;
+        let protocol = Envelope::peek_protocol(message).unwrap_or(Protocol::V2);
+        Answer::Reply(write_error(protocol, None, &Trouble::Busy.message(self.policy().config.language)))
+    }
+
+    async fn answer_or_error(&self, incoming: &Incoming, rng: &mut Rng) -> Answer {
+        let envelope = &*incoming.envelope;
         if !incoming.policy.speaks(envelope.protocol) {
             return Answer::Reply(unsupported(Some(envelope)));
         }
@@ -233,7 +244,7 @@ impl Server {
         })
     }
 
-    async fn answer(&self, incoming: &Incoming<'_>, rng: &mut Rng) -> Result<Answer, Trouble> {
+    async fn answer(&self, incoming: &Incoming, rng: &mut Rng) -> Result<Answer, Trouble> {
         match incoming.kind() {
             None => self.answer_sealed(incoming, rng).await,
             Some(COLLECTION_TYPE) => self.collect(incoming, rng).await,
@@ -241,15 +252,20 @@ impl Server {
         }
     }
 
-    async fn answer_sealed(&self, incoming: &Incoming<'_>, rng: &mut Rng) -> Result<Answer, Trouble> {
+    async fn answer_sealed(&self, incoming: &Incoming, rng: &mut Rng) -> Result<Answer, Trouble> {
         let head = RequestHead::read(&incoming.envelope.pairs, "", Reading::of(incoming.envelope.protocol)).ok();
         let asks = head.as_ref().and_then(|head| Some((head.id.as_ref()?, head.transaction)));
         if let Some(reply) = self.answered_before(incoming, asks).await? {
             return Ok(Answer::Reply(reply));
         }
-        let _place = self.door.enter(incoming.address, asks.map(|(id, _)| id))?;
-        let find = |head: &RequestHead, protocol| incoming.policy.keys.find(&head.serverkey, protocol);
-        let opened = self.door.lane().run(|| OpenedRequest::open(incoming.envelope, find)).await?;
+        let place = self.door.enter(incoming.address, asks.map(|(id, _)| id));
+        if place.is_err() {
+            tokio::time::sleep(PAUSE).await;
+        }
+        let _place = place?;
+        let (envelope, keys) = (incoming.envelope.clone(), incoming.policy.keys.clone());
+        let open = move || OpenedRequest::open(&envelope, |head, protocol| keys.find(&head.serverkey, protocol));
+        let opened = Arc::new(self.door.lane().run(open).await??);
         match opened.kind() {
             Some(Registration::TYPE) if opened.head.id.is_some() => self.modify(incoming, &opened, rng).await,
             Some(Registration::TYPE) => self.register(incoming, &opened, rng).await,
@@ -277,7 +293,7 @@ impl Server {
     /// The reply to the very same message, if it was answered before; found without any cryptography.
     async fn answered_before(
         &self,
-        incoming: &Incoming<'_>,
+        incoming: &Incoming,
         asks: Option<(&PersonaId, Num)>,
     ) -> Result<Option<String>, Trouble> {
         let Some((id, transaction)) = asks else { return Ok(None) };
@@ -326,7 +342,7 @@ impl Server {
     }
 }
 
-impl Incoming<'_> {
+impl Incoming {
     /// The type of a message in a session, which it names in the clear (step 906A); messages under a server key do not.
     fn kind(&self) -> Option<&str> {
         self.envelope.pairs.get("type")
@@ -373,6 +389,12 @@ impl Trouble {
 impl From<TurnedAway> for Trouble {
     fn from(_: TurnedAway) -> Self {
         Self::Busy
+    }
+}
+
+impl From<Lost> for Trouble {
+    fn from(_: Lost) -> Self {
+        Self::Crypto
     }
 }
 

@@ -4,6 +4,8 @@
 //! E-mail address, language and, where one is given, the autoclose passphrase take the place of what was; agreements come on
 //! top of those agreed to. Name, key and default currency stay: a request that names others is refused.
 
+use std::sync::Arc;
+
 use protocol::exchange::OpenedRequest;
 use protocol::message::Request as _;
 use protocol::message::registration::{Registration, RegistrationResponse};
@@ -26,8 +28,8 @@ impl Server {
     /// Answers R1 of a persona that exists.
     pub(super) async fn modify(
         &self,
-        incoming: &Incoming<'_>,
-        opened: &OpenedRequest,
+        incoming: &Incoming,
+        opened: &Arc<OpenedRequest>,
         rng: &mut Rng,
     ) -> Result<Answer, Trouble> {
         let body = opened.body::<Registration>().map_err(Refusal::from)?;
@@ -51,18 +53,19 @@ impl Server {
 
     async fn modify_round(
         &self,
-        incoming: &Incoming<'_>,
+        incoming: &Incoming,
         opened: &OpenedRequest,
         (body, id, signer): (&Registration, &PersonaId, &Signer),
         rng: &mut Rng,
     ) -> Result<Decided, Trouble> {
         let desk = self.desk(incoming);
         let key = LogKey::Persona(id.clone(), opened.head.transaction.get());
-        let Some(file) = self.file_of(id, signer).await? else {
+        let (file, logged) = self.file_of(id, signer, &key).await?;
+        let Some(file) = file else {
             return Ok((None, opened.reply(&refused(desk, body, Problem::BAD_SIGNATURE.into()), rng)?));
         };
         let desk = desk.speaking(&file.persona.language);
-        if let Some(logged) = self.store.logged(&key).await? {
+        if let Some(logged) = logged {
             let reused = || opened.reply(&refused(desk, body, Problem::TRANSACTION_REUSED.into()), rng);
             return Ok((None, incoming.same_or(logged, reused)?));
         }

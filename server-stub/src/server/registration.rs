@@ -1,6 +1,7 @@
 //! Registration 401 (fig. 8): R1 makes a persona, R2 says under which id.
 
 use std::collections::{BTreeSet, HashSet};
+use std::sync::Arc;
 
 use protocol::exchange::OpenedRequest;
 use protocol::keys::PublicKey;
@@ -31,13 +32,13 @@ impl Server {
     /// Answers R1.
     pub(super) async fn register(
         &self,
-        incoming: &Incoming<'_>,
-        opened: &OpenedRequest,
+        incoming: &Incoming,
+        opened: &Arc<OpenedRequest>,
         rng: &mut Rng,
     ) -> Result<Answer, Trouble> {
         let body = opened.body::<Registration>().map_err(Refusal::from)?;
         let desk = self.desk(incoming).speaking(body.content_language.as_str());
-        let name = match self.door.lane().run(|| authenticate(desk, opened, &body)).await {
+        let name = match self.signed_by_itself(desk, opened, &body).await? {
             Ok(name) => name,
             Err(refusal) => {
                 metrics::decided(Registration::TYPE, Some(&refusal.problem));
@@ -53,9 +54,25 @@ impl Server {
         }
     }
 
+    /// The name of the key that signed the request (step 915), if the key is one that may be used here.
+    async fn signed_by_itself(
+        &self,
+        desk: Desk<'_>,
+        opened: &Arc<OpenedRequest>,
+        body: &Registration,
+    ) -> Result<Result<String, Refusal>, Trouble> {
+        let (key, name) = match usable(desk, &body.pubkey) {
+            Ok(usable) => usable,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        let opened = opened.clone();
+        let signed = self.door.lane().run(move || opened.verify::<Registration>(&key)).await?;
+        Ok(signed.map(|()| name).map_err(|_| Problem::BAD_SIGNATURE.into()))
+    }
+
     async fn register_round(
         &self,
-        incoming: &Incoming<'_>,
+        incoming: &Incoming,
         opened: &OpenedRequest,
         body: &Registration,
         key_name: &str,
@@ -76,13 +93,6 @@ impl Server {
         changes.push(incoming.log(key, &response));
         Ok((Some(changes), response))
     }
-}
-
-/// The name of the key that signed the request (step 915), if the key is one that may be used here.
-fn authenticate(desk: Desk<'_>, opened: &OpenedRequest, body: &Registration) -> Result<String, Refusal> {
-    let (key, name) = usable(desk, &body.pubkey)?;
-    opened.verify::<Registration>(&key).map_err(|_| Problem::BAD_SIGNATURE)?;
-    Ok(name)
 }
 
 /// Steps 1206 to 1216.

@@ -10,7 +10,7 @@ use crate::store::{Change, ChangeSet, CommitError};
 
 impl Server {
     /// Keeps a report, and answers nothing. Nobody has signed it, so nothing follows from it.
-    pub(super) async fn report(&self, incoming: &Incoming<'_>, opened: &OpenedRequest) -> Result<Answer, Trouble> {
+    pub(super) async fn report(&self, incoming: &Incoming, opened: &OpenedRequest) -> Result<Answer, Trouble> {
         let body = opened.body::<MessageReport>().map_err(Refusal::from)?;
         let report = Report {
             message_hash: incoming.hash,

@@ -109,6 +109,15 @@ pub trait Store: Books {
     /// What was answered under this key.
     async fn logged(&self, key: &LogKey) -> Result<Option<Logged>, StoreError>;
 
+    /// A persona with all that is its own, and what was answered under a key: together where that costs less.
+    async fn file_and_answer(
+        &self,
+        id: &PersonaId,
+        key: &LogKey,
+    ) -> Result<(Option<PersonaFile>, Option<Logged>), StoreError> {
+        Ok((self.persona(id).await?, self.logged(key).await?))
+    }
+
     /// Those of these sessions that exist, open or not, by number.
     async fn sessions(&self, ids: &[SessionId]) -> Result<HashMap<u64, Session>, StoreError>;
 

@@ -104,6 +104,15 @@ impl Store for SqliteStore {
         self.read(|connection| load::logged(connection, key))
     }
 
+    async fn file_and_answer(
+        &self,
+        id: &PersonaId,
+        key: &LogKey,
+    ) -> Result<(Option<PersonaFile>, Option<Logged>), StoreError> {
+        // A snapshot of its own for each would read again what others have changed in between.
+        self.read(|connection| Ok((load::persona_file(connection, id)?, load::logged(connection, key)?)))
+    }
+
     async fn sessions(&self, ids: &[SessionId]) -> Result<HashMap<u64, Session>, StoreError> {
         self.read(|connection| load::sessions(connection, ids))
     }
