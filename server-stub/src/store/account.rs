@@ -108,4 +108,11 @@ mod tests {
             assert_eq!(Account::of_name(name), None, "{name}");
         }
     }
+
+    #[test]
+    fn what_belongs_to_people_is_never_below_zero() {
+        let is_owned = |name: &str| Account::of_name(name).expect("an account").is_owned();
+        assert!(["container/brianb-40/usd", "on-hold/acme-82/usd", "session/1/usd"].into_iter().all(is_owned));
+        assert!(!["agency/usd", "bank/usd", "fees/usd", "exchange/usd"].into_iter().any(is_owned));
+    }
 }

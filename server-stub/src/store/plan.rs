@@ -142,3 +142,73 @@ fn check_entry(debit: &Account, credit: &Account, amount: Money) -> Result<(), C
     }
     Err(StoreError(format!("{amount} cannot move from {debit} to {credit}")).into())
 }
+
+#[cfg(test)]
+mod tests {
+    use protocol::Protocol;
+    use protocol::secret::SessionSecrets;
+    use protocol::value::{Index, Reading, SessionId, Value as _};
+
+    use super::super::record::SessionStatus;
+    use super::*;
+
+    const CHANGED: Option<Conflict> = Some(Conflict::SessionChanged(1));
+
+    fn usd(minor: i64) -> Money {
+        Money::new(Currency::of("usd").expect("a currency"), minor)
+    }
+
+    /// A session for three uses.
+    fn session(uses: u32, minor: i64) -> Session {
+        Session {
+            id: SessionId::of_number(1),
+            protocol: Protocol::V2,
+            secrets: SessionSecrets { key: vec![5; 32].into(), salt: vec![6; 32].into() },
+            opening: usd(7_000),
+            current: usd(minor),
+            opened: Date::from_millis(0),
+            lifetime_minutes: 120,
+            use_limit: Index::of(3).expect("an index"),
+            uses,
+            persona: PersonaId::parse("brianb-40", Reading::STRICT).expect("an id"),
+            status: SessionStatus::Open,
+            memo: String::new(),
+        }
+    }
+
+    #[test]
+    fn a_session_has_to_be_as_expected() {
+        let verdict = |expected, uses, minor| {
+            SessionStep { expected, ..SessionStep::default() }.conflict(1, Some(&session(uses, minor)))
+        };
+        for (uses, minor, expected) in [(1, 70, None), (2, 70, CHANGED), (1, 69, CHANGED), (2, 69, CHANGED)] {
+            assert_eq!(verdict(Expected::Exactly(1, 70), uses, minor), expected, "{uses} uses, {minor}");
+        }
+        for (uses, expected) in [(0, None), (1, None), (2, CHANGED), (3, CHANGED)] {
+            assert_eq!(verdict(Expected::UsesBelow(2), uses, 70), expected, "{uses} uses");
+        }
+        let step = SessionStep::default();
+        let end = (Date::from_millis(1), SessionEnd::Closed);
+        let ended = Session { status: SessionStatus::Ended(end.0, end.1), ..session(0, 0) };
+        assert_eq!((step.conflict(1, None), step.conflict(1, Some(&ended))), (CHANGED, CHANGED));
+    }
+
+    #[test]
+    fn a_session_gives_no_more_uses_and_no_more_money_than_it_has() {
+        let uses = |uses| SessionStep { uses, ..SessionStep::default() }.conflict(1, Some(&session(1, 70)));
+        assert_eq!([uses(1), uses(2), uses(3)], [None, None, CHANGED]);
+        let moved = |delta| SessionStep { delta, ..SessionStep::default() }.conflict(1, Some(&session(1, 70)));
+        let overdrawn = Some(Conflict::Overdrawn(session(1, 70).account()));
+        assert_eq!([moved(-69), moved(-70), moved(-71)], [None, None, overdrawn]);
+    }
+
+    #[test]
+    fn a_session_ends_with_nothing_in_it() {
+        let end = Some((Date::from_millis(1), SessionEnd::Closed));
+        let verdict =
+            |end, delta| SessionStep { delta, end, ..SessionStep::default() }.conflict(1, Some(&session(1, 70)));
+        assert_eq!(verdict(end, -70), None);
+        assert_eq!(verdict(end, -69), Some(Conflict::NotEmpty(1)));
+        assert_eq!(verdict(None, -69), None, "it does not end");
+    }
+}
