@@ -157,6 +157,8 @@ async fn personas_sessions_and_payments_are_found_and_instruments_disabled() {
     let limit = ["instrument", "limit", "brianb-40", "1", "unload", "--once", "5", "--window", "9", "--hours", "2"];
     assert_eq!(shown(&folder, &limit)["instruments"][0]["limits"], "unload 5 at once, 9 in 2 h");
     assert_eq!(world.move_funds(&mut brian, "usd -6.00").await.problem, Some(Problem::LIMIT_EXCEEDED));
+    let too_long = ["instrument", "limit", "brianb-40", "1", "unload", "--window", "9", "--hours", "8785"];
+    assert!(refused(&folder, &too_long).contains("1..=8784"), "a window is at most a year");
     let table = shown(&folder, &["instrument", "unlimit", "brianb-40", "1", "unload"]);
     assert_eq!(table["instruments"][0]["limits"], "the issuer's");
     assert!(refused(&folder, &["instrument", "limit", "brianb-40", "1", "charge"]).contains("moves no cash"));

@@ -160,6 +160,22 @@ async fn an_index_is_used_once(world: &mut World) {
     assert_eq!(market.collect(world, &second).await, Some(Problem::INDEX_USED));
 }
 
+/// Only the same payment is told its first outcome: the same order, price and sealed bytes.
+async fn what_was_paid_is_told_for_nothing_else(world: &mut World) {
+    let mut market = market(world, "usd 70.00", 25, 90).await;
+    let first = market.promise(world, "a", "usd 10.00");
+    assert_eq!(market.collect(world, &first).await, None);
+    // The same order at the same index, and another amount.
+    let deal = Market::deal(&market.payee, "a", "usd 9.00");
+    let cheaper = world.promise_at(&market.session, first.claim.payer_index, &deal);
+    assert_eq!(market.collect(world, &cheaper).await, Some(Problem::INDEX_USED));
+    // The same promise, and more asked for it.
+    let mut dearer = first.clone();
+    dearer.claim.merchant_amount = money("usd 10.01");
+    assert_eq!(market.collect(world, &dearer).await, Some(Problem::INDEX_USED));
+    assert_eq!(market.collect(world, &first).await, None);
+}
+
 async fn payments_that_do_not_fit(world: &mut World) {
     let mut market = market(world, "usd 70.00", 25, 90).await;
     // Another payee than the one who collects.
@@ -300,6 +316,7 @@ everywhere! {
     the_last_collection_ends_a_merchant_s_session
     collections_are_resent
     an_index_is_used_once
+    what_was_paid_is_told_for_nothing_else
     payments_that_do_not_fit
     nobody_pays_themselves
     the_merchant_s_envelope_is_checked
