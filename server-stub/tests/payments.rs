@@ -151,6 +151,35 @@ async fn collections_are_resent(world: &mut World) {
     assert_eq!(world.ask(&mut market.brian, &body).await.amount, Some(money("usd 50.00")));
 }
 
+/// Who asks for the log of a session that is closed is told what it held; who does not, is told that it is closed.
+async fn a_closed_session_tells_again_what_it_held(world: &mut World) {
+    let mut market = market(world, "usd 70.00", 25, 90).await;
+    assert_eq!(market.pay(world, "a", "usd 10.00").await, None);
+    assert_eq!(market.pay(world, "b", "usd 5.00").await, None);
+    for (actor, session, left, other) in [
+        (&mut market.brian, &market.session, "usd 55.00", market.payee.as_str()),
+        (&mut market.acme, &market.sales, "usd 15.00", "brianb-40"),
+    ] {
+        let body = actor.closing(world.now, Some(&session.id), true);
+        let closed = world.ask(actor, &body).await;
+        assert_eq!((closed.problem, closed.amount), (None, Some(money(left))));
+        let lines: Vec<_> = closed.log.0.iter().map(|line| line.as_str().to_owned()).collect();
+        let expected = [format!("|1|{other}|a|usd 10.00"), format!("|2|{other}|b|usd 5.00")];
+        assert!(lines.iter().zip(&expected).all(|(line, end)| line.ends_with(end)) && lines.len() == 2, "{lines:?}");
+        let stored = world.store.sessions(std::slice::from_ref(&session.id)).await.expect("a store");
+        assert!(stored[&session.id.number()].memo.ends_with("; done"), "the note of CS1 goes behind the one of OS1");
+        // Once more, in a new message.
+        let body = actor.closing(world.now, Some(&session.id), true);
+        let again = world.ask(actor, &body).await;
+        assert_eq!((again.problem, again.amount), (Some(Problem::SESSION_CLOSED), Some(money(left))));
+        assert_eq!(again.log, closed.log);
+        let body = actor.closing(world.now, Some(&session.id), false);
+        let short = world.ask(actor, &body).await;
+        assert_eq!((short.problem, short.amount), (Some(Problem::SESSION_CLOSED), None));
+        assert_eq!(short.log.0, []);
+    }
+}
+
 async fn an_index_is_used_once(world: &mut World) {
     let mut market = market(world, "usd 70.00", 25, 90).await;
     let first = market.promise(world, "a", "usd 10.00");
@@ -315,6 +344,7 @@ everywhere! {
     the_last_use_ends_a_session
     the_last_collection_ends_a_merchant_s_session
     collections_are_resent
+    a_closed_session_tells_again_what_it_held
     an_index_is_used_once
     what_was_paid_is_told_for_nothing_else
     payments_that_do_not_fit
