@@ -206,6 +206,33 @@ async fn a_flood_of_openings_leaves_payments_their_way() {
     assert_eq!(file.sessions.len(), FLOOD + 1, "each opening had one effect");
 }
 
+#[tokio::test]
+async fn where_no_place_is_left_requests_are_turned_away_unread_and_payments_are_made() {
+    let mut world = World::new(Protocol::V2, Kind::Memory);
+    let mut brian = world.customer("brianb", "usd 50.00").await;
+    let mut acme = world.registered("merchant", "acme").await;
+    let payee = acme.id.clone().expect("an id");
+    let mut payer = world.open(&mut brian, "usd 20.00", 120, 500).await;
+    let mut sales = world.open(&mut acme, "usd 0.00", 120, 500).await;
+    behind(&mut world, &DoorSettings { public_key_waiting: 0, ..DoorSettings::default() });
+    let body = brian.opening(world.now, "usd 1.00", 60, 10);
+    let request = world.seal(&mut brian, &body).text;
+    // One that was read would be malformed: its trailer is missing.
+    for message in [&request, &request[..request.len() / 2]] {
+        assert_eq!(error_of(&world.send(message).await), Problem::BUSY);
+    }
+    // One that hides what it is is read, and gets no further.
+    let hidden = format!("{}{request}", "\n".repeat(2_000));
+    assert_eq!(error_of(&world.send(&hidden).await), Problem::BUSY);
+    assert_eq!(world.server.door().lane().operations(), 0);
+    let deal = Deal { payee: &payee, order: "order-1", price: "usd 1.00", amount: "usd 1.00" };
+    let promise = world.promise(&mut payer, &deal);
+    let (head, ca2) = world.collection(&mut sales, &[promise]);
+    let reply = world.send(&ca2).await;
+    let verdict = &world.receipts(&sales, &head, &reply, 1).verdicts.payments[0];
+    assert_eq!(verdict.collected_amount, Some(money("usd 1.00")));
+}
+
 async fn post(world: &World, message: &str, from: &str) -> String {
     let address: SocketAddr = from.parse().expect("an address");
     let mut request = Request::post("/cybercash").body(Body::from(message.to_owned())).expect("a request");
