@@ -90,6 +90,16 @@ async fn the_payee_gives_the_fee_of_what_it_collects(world: &mut World) {
     assert_eq!(market.earned(world).await, "usd 41.75");
 }
 
+async fn the_last_collection_returns_what_the_fee_leaves(world: &mut World) {
+    let mut market = market(world, "usd").await;
+    costs(world, Service::Collect, "usd", 25, 0).await;
+    market.sales = world.open(&mut market.acme, "usd 0.00", 960, 1).await;
+    let promise = [market.promise(world, "shoes", "usd 42.50", "usd 42.50")];
+    let receipts = market.collect(world, &promise).await;
+    assert_eq!(receipts.verdicts.batch.fee, Some(money("usd 0.25")));
+    assert_eq!(world.balance(&market.acme, "usd").await, "usd 42.25");
+}
+
 async fn a_fee_is_in_the_payee_s_currency(world: &mut World) {
     let mut market = market(world, "cad").await;
     costs(world, Service::Collect, "usd", 99, 0).await;
@@ -298,6 +308,7 @@ async fn a_fee_holds_from_its_date_on_and_is_published(world: &mut World) {
 
 everywhere! {
     the_payee_gives_the_fee_of_what_it_collects
+    the_last_collection_returns_what_the_fee_leaves
     a_fee_is_in_the_payee_s_currency
     loads_and_unloads_cost_what_is_set
     a_load_on_hold_gives_its_fee_at_once
