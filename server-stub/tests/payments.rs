@@ -101,6 +101,10 @@ async fn the_last_use_ends_a_session(world: &mut World) {
     assert_eq!(market.collect(world, &far).await, Some(Problem::INDEX_RANGE));
     let receipts = world.collect(&mut market.sales, &[deals[2].clone(), deals[0].clone()]).await;
     assert_eq!(problems(&receipts), [None, None]);
+    if world.protocol == Protocol::V2 {
+        let told = world.payer_receipt(&deals[2], &receipts, 0);
+        assert_eq!(told.seconds_left, Some(Count(120 * 60)), "no time has passed");
+    }
     let last = world.collect(&mut market.sales, std::slice::from_ref(&deals[1])).await;
     let told = world.payer_receipt(&deals[1], &last, 0);
     if world.protocol == Protocol::V2 {
