@@ -38,7 +38,7 @@ const BOOKS: [&str; 5] = [
     "server-stub/src/store/record.rs",
 ];
 
-const PASSES: [Pass; 5] = [
+const PASSES: [Pass; 6] = [
     Pass { name: STRICT[0], package: "protocol", files: &MONEY, without: &[], tests: &["--lib"], percent: 0 },
     Pass {
         name: STRICT[1],
@@ -54,6 +54,25 @@ const PASSES: [Pass; 5] = [
         files: &["protocol/src/**/*.rs"],
         without: &MONEY,
         tests: &["--lib", "--test=vectors", "--test=injective", "--test=offers", "--test=published"],
+        percent: 5,
+    },
+    Pass {
+        name: "server",
+        package: "server-stub",
+        files: &["server-stub/src/server/**/*.rs"],
+        without: &[],
+        tests: &[
+            "--lib",
+            "--test=sample",
+            "--test=vectors",
+            "--test=exchange",
+            "--test=accounts",
+            "--test=payments",
+            "--test=fees",
+            "--test=refunds",
+            "--test=modification",
+            "--test=restore",
+        ],
         percent: 5,
     },
     Pass {
