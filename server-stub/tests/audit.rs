@@ -101,7 +101,7 @@ const FEE_CORRUPTIONS: &[&str] = &[
 /// Takes less than the fee of a payment, and makes everything else fit: only the chain tells.
 const FEE_CONSPIRACY: &str = "UPDATE journal SET amount = amount - 1 WHERE reason = 'fee' AND reference = '1/1';
      UPDATE transaction_130n SET fee = fee - 1;
-     UPDATE session_130 SET current = current + 1 WHERE id = 2;
+     UPDATE session_130_live SET current = current + 1 WHERE id = 2;
      UPDATE house_account SET balance = balance - 1 WHERE account = 'fees/usd'";
 
 async fn lies(folder: &Path) -> Vec<String> {
@@ -118,14 +118,16 @@ const CORRUPTIONS: &[&str] = &[
     "UPDATE container_120g SET currency = 'jpy' WHERE persona = 'brianb-40' AND currency = 'usd'",
     "UPDATE container_120g SET persona = 'zz-66' WHERE persona = 'brianb-40' AND currency = 'usd'",
     "DELETE FROM container_120g WHERE persona = 'brianb-40' AND currency = 'usd'",
-    "UPDATE session_130 SET current = current + 1 WHERE id = 5",
-    "UPDATE session_130 SET current = current - 1 WHERE id = 4",
-    "UPDATE session_130 SET current = 1 WHERE id = 1",
+    "UPDATE session_130_live SET current = current + 1 WHERE id = 5",
+    "UPDATE session_130_live SET current = current - 1 WHERE id = 4",
+    "UPDATE session_130_live SET use_limit = use_limit + 1 WHERE id = 5",
+    "DELETE FROM session_130_live WHERE id = 5",
+    "INSERT INTO session_130_live SELECT id, 1, uses, use_limit FROM session_130 WHERE id = 1",
     "UPDATE session_130 SET opening = opening + 1 WHERE id = 2",
     "UPDATE session_130 SET currency = 'cad' WHERE id = 5",
     "UPDATE session_130 SET uses = uses - 1 WHERE id = 1",
-    "UPDATE session_130 SET uses = 0 WHERE id = 4",
-    "UPDATE session_130 SET uses = use_limit + 1 WHERE id = 5",
+    "UPDATE session_130_live SET uses = 0 WHERE id = 4",
+    "UPDATE session_130_live SET uses = use_limit + 1 WHERE id = 5",
     "UPDATE session_130 SET use_limit = 1 WHERE id = 1",
     "UPDATE session_130 SET ended = NULL, ended_by = NULL WHERE id = 2",
     "UPDATE session_130 SET ended = ended - 1 WHERE id = 2",
@@ -253,7 +255,7 @@ async fn the_program_says_which_row_it_is() {
     assert!(said.contains("usd agency                    -100.00"), "{said}");
     assert!(said.contains("usd bank                        -9.00"), "{said}");
     let books = Connection::open(world.folder().join("books.sqlite")).expect("books");
-    books.execute("UPDATE session_130 SET current = current + 1 WHERE id = 5", []).expect("a change");
+    books.execute("UPDATE session_130_live SET current = current + 1 WHERE id = 5", []).expect("a change");
     let (code, said) = run();
     assert_eq!(code, Some(1), "{said}");
     assert!(

@@ -20,13 +20,15 @@ use super::service::Service;
 use super::{Answer, Decided, Incoming, Rng, Rounds, Server, Trouble};
 use crate::metrics;
 use crate::store::record::{LogKey, Session};
-use crate::store::{ChangeSet, Collected, StoreError};
+use crate::store::{ChangeSet, Collected, Logged, StoreError};
 
 /// What was opened of each payment: the payer's amount if it is authentic, nothing if there is no such session.
 type Opened = Vec<Option<Result<Money, SessionFault>>>;
 
 /// What a collection is decided from.
 struct Records {
+    /// What was answered at this index of the payee.
+    logged: Option<Logged>,
     sessions: HashMap<u64, Session>,
     collected: Collected,
 }
@@ -38,8 +40,9 @@ impl Server {
         let (session_id, index) = (collection.head.session_id.clone(), collection.head.index);
         let key = LogKey::Collection(session_id.number(), index);
         // The very same message is answered without any cryptography, whatever became of the session.
-        if let Some(logged) = self.store.logged(&key).await?.filter(|logged| logged.message_hash == incoming.hash) {
-            return Ok(Answer::Reply(logged.response));
+        let logged = self.store.logged(&key).await?;
+        if let Some(logged) = logged.as_ref().filter(|logged| logged.message_hash == incoming.hash) {
+            return Ok(Answer::Reply(logged.response.clone()));
         }
         let merchant = self.session(&session_id).await?.ok_or(Trouble::Problem(Problem::SESSION_UNKNOWN))?;
         let head = collection.head.clone();
@@ -54,7 +57,8 @@ impl Server {
                 return Ok(Answer::Reply(write_receipts(protocol, &head, &merchant.secrets, &verdicts, &[], rng)?));
             }
         };
-        self.collect_opened(incoming, &opened, &merchant, key, rng).await.map(Answer::Reply)
+        let records = self.records(&opened, logged).await?;
+        self.collect_opened(incoming, &opened, &merchant, key, records, rng).await.map(Answer::Reply)
     }
 
     async fn session(&self, id: &SessionId) -> Result<Option<Session>, StoreError> {
@@ -67,36 +71,33 @@ impl Server {
         opened: &OpenCollection,
         merchant: &Session,
         key: LogKey,
+        mut records: Records,
         rng: &mut Rng,
     ) -> Result<String, Trouble> {
-        let first = self.records(opened).await?;
-        let payments = open_payments(opened, &first.sessions);
-        let (mut records, mut rounds) = (Some(first), Rounds::default());
+        let payments = open_payments(opened, &records.sessions);
+        let mut rounds = Rounds::default();
         loop {
-            let fresh = match records.take() {
-                Some(records) => records,
-                None => self.records(opened).await?,
-            };
-            let decided = self.collect_round(incoming, opened, merchant, &payments, fresh, &key, rng).await?;
+            let decided = self.collect_round(incoming, opened, merchant, &payments, records, &key, rng)?;
             if let Some(reply) = self.commit(decided, &mut rounds).await? {
                 return Ok(reply);
             }
+            records = self.records(opened, self.store.logged(&key).await?).await?;
         }
     }
 
     #[allow(clippy::too_many_arguments, reason = "what was opened stays the same from round to round, records do not")]
-    async fn collect_round(
+    fn collect_round(
         &self,
         incoming: &Incoming,
         opened: &OpenCollection,
         merchant: &Session,
         payments: &Opened,
-        records: Records,
+        mut records: Records,
         key: &LogKey,
         rng: &mut Rng,
     ) -> Result<Decided, Trouble> {
         let desk = self.desk(incoming);
-        if let Some(logged) = self.store.logged(key).await? {
+        if let Some(logged) = records.logged.take() {
             let reused = || seal(opened, merchant, &whole(Problem::INDEX_USED, desk.language), &[], rng);
             return Ok((None, incoming.same_or(logged, reused)?));
         }
@@ -106,14 +107,15 @@ impl Server {
     }
 
     /// The sessions of payee and payers, and those of the payers' indexes that are used.
-    async fn records(&self, opened: &OpenCollection) -> Result<Records, StoreError> {
+    async fn records(&self, opened: &OpenCollection, logged: Option<Logged>) -> Result<Records, StoreError> {
         let payer = |n: usize| (opened.payments[n].payer_session_id.clone(), opened.payments[n].payer_index);
         let keys: Vec<(SessionId, Index)> = (0..opened.payments.len()).map(payer).collect();
         let mut ids: Vec<SessionId> = keys.iter().map(|(session, _)| session.clone()).collect();
         ids.push(opened.head().session_id.clone());
         ids.sort();
         ids.dedup();
-        Ok(Records { sessions: self.store.sessions(&ids).await?, collected: self.store.collected(&keys).await? })
+        let (sessions, collected) = (self.store.sessions(&ids).await?, self.store.collected(&keys).await?);
+        Ok(Records { logged, sessions, collected })
     }
 }
 
@@ -133,7 +135,7 @@ fn decide(
     rng: &mut Rng,
 ) -> Result<(ChangeSet, String), Trouble> {
     let now = desk.now;
-    let Records { sessions: mut payers, collected } = records;
+    let Records { sessions: mut payers, collected, .. } = records;
     let fresh = payers.remove(&merchant.id.number()).ok_or(Trouble::Problem(Problem::SESSION_UNKNOWN))?;
     if let Err(problem) = batch::usable(&fresh, opened.head().index, now) {
         return Ok((ChangeSet::default(), seal(opened, merchant, &whole(problem, desk.language), &[], rng)?));

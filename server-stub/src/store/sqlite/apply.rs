@@ -3,7 +3,7 @@
 use protocol::money::Currency;
 use protocol::persona::PersonaId;
 use protocol::value::{Functions, Value};
-use rusqlite::{CachedStatement, Connection, params};
+use rusqlite::{CachedStatement, Connection, OptionalExtension as _, params};
 
 use super::super::plan::{ContainerStep, Expected, Plan, SessionStep};
 use super::super::record::{
@@ -214,7 +214,7 @@ fn charge(db: &Connection, fee: &Charge) -> Result<(), StoreError> {
 }
 
 fn open(db: &Connection, session: &Session) -> Result<(), CommitError> {
-    let sql = "INSERT INTO session_130 VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0, ?7, ?8, NULL, NULL, ?9, ?10, 0, ?11, ?12)
+    let sql = "INSERT INTO session_130 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, NULL, NULL, ?9, ?10, NULL, ?11, ?12)
                ON CONFLICT DO NOTHING";
     let number = session.id.number();
     let values = params![
@@ -231,14 +231,16 @@ fn open(db: &Connection, session: &Session) -> Result<(), CommitError> {
         session.persona.as_str(),
         session.memo,
     ];
-    match run(db, sql, values)? {
-        0 => Err(Conflict::SessionExists(number).into()),
-        _ => Ok(()),
+    if run(db, sql, values)? == 0 {
+        return Err(Conflict::SessionExists(number).into());
     }
+    let sql = "INSERT INTO session_130_live VALUES (?1, 0, 0, ?2)";
+    run(db, sql, params![signed(number)?, session.use_limit.get()])?;
+    Ok(())
 }
 
 fn collect(db: &Connection, transaction: &Transaction) -> Result<(), CommitError> {
-    let sql = "INSERT INTO transaction_130n VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)
+    let sql = "INSERT INTO transaction_130n VALUES (NULL, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)
                ON CONFLICT DO NOTHING";
     let (session, index) = (transaction.payer_session.number(), transaction.payer_index.get());
     let values = params![
@@ -297,7 +299,7 @@ fn journal(db: &Connection, entry: &EntryText, head: ChainHead) -> Result<ChainH
 }
 
 fn log(db: &Connection, entry: &LogEntry) -> Result<(), CommitError> {
-    let sql = "INSERT INTO message_log_140 VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO NOTHING";
+    let sql = "INSERT INTO message_log_140 VALUES (NULL, ?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO NOTHING";
     let (kind, owner, number) = row::log_key(&entry.key)?;
     let values = params![kind, owner, number, entry.message_hash, entry.response, entry.date.millis()];
     match run(db, sql, values)? {
@@ -334,8 +336,6 @@ fn count(db: &Connection, id: &PersonaId, before: Option<Attempts>, attempts: At
 }
 
 /// Changes a session in one statement, whose conditions are the expectations; where it changes nothing, asks why.
-///
-/// A step that does not end the session names no column of its indexes, so that SQLite leaves those alone.
 fn session_step(db: &Connection, id: u64, step: &SessionStep) -> Result<(), CommitError> {
     let (exact, below) = match step.expected {
         Expected::Open => (None, None),
@@ -344,17 +344,24 @@ fn session_step(db: &Connection, id: u64, step: &SessionStep) -> Result<(), Comm
     };
     let (exact_uses, exact_current) = exact.unzip();
     let key = signed(id)?;
+    let values = params![key, step.delta, step.uses, exact_uses, exact_current, below];
     let changed = if let Some((date, why)) = step.end {
-        let sql = "UPDATE session_130 SET current = current + ?2, uses = uses + ?3, ended = ?7, ended_by = ?8
-                   WHERE id = ?1 AND ended IS NULL AND current + ?2 = 0 AND uses + ?3 <= use_limit
-                     AND (?4 IS NULL OR (uses = ?4 AND current = ?5)) AND (?6 IS NULL OR uses < ?6)";
-        let end = (date.millis(), row::session_end(why));
-        run(db, sql, params![key, step.delta, step.uses, exact_uses, exact_current, below, end.0, end.1])?
+        let sql = "DELETE FROM session_130_live
+                   WHERE id = ?1 AND current + ?2 = 0 AND uses + ?3 <= use_limit
+                     AND (?4 IS NULL OR (uses = ?4 AND current = ?5)) AND (?6 IS NULL OR uses < ?6)
+                   RETURNING uses + ?3";
+        let uses: Option<u32> =
+            statement(db, sql)?.query_row(values, |row| row.get(0)).optional().map_err(StoreError::from)?;
+        let sql = "UPDATE session_130 SET ended = ?2, ended_by = ?3, uses = ?4 WHERE id = ?1 AND ended IS NULL";
+        match uses {
+            Some(uses) => run(db, sql, params![key, date.millis(), row::session_end(why), uses])?,
+            None => 0,
+        }
     } else {
-        let sql = "UPDATE session_130 SET current = current + ?2, uses = uses + ?3
-                   WHERE id = ?1 AND ended IS NULL AND current + ?2 >= 0 AND uses + ?3 <= use_limit
+        let sql = "UPDATE session_130_live SET current = current + ?2, uses = uses + ?3
+                   WHERE id = ?1 AND current + ?2 >= 0 AND uses + ?3 <= use_limit
                      AND (?4 IS NULL OR (uses = ?4 AND current = ?5)) AND (?6 IS NULL OR uses < ?6)";
-        run(db, sql, params![key, step.delta, step.uses, exact_uses, exact_current, below])?
+        run(db, sql, values)?
     };
     if changed == 0 { Err(why_not(db, id, step)?.into()) } else { Ok(()) }
 }

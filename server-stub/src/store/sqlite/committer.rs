@@ -1,5 +1,5 @@
 //! Group commit: one thread owns the writing connection, gathers what is waiting into one transaction, and answers after
-//! it is durable. Each change set stands or falls alone, in a savepoint of its own.
+//! it is durable. Each change set stands or falls alone.
 //!
 //! After a commit that the disk has failed, the connection is closed, and the books are opened anew before the next commit,
 //! as at a start: the log is written once more (`log`). As long as that fails, everything is refused.
@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rusqlite::{Connection, TransactionBehavior};
+use rusqlite::{Connection, Transaction, TransactionBehavior};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
 use super::super::plan::Plan;
@@ -129,10 +129,34 @@ fn gather(first: Job, waiting: &mut mpsc::UnboundedReceiver<Job>) -> Vec<Job> {
     group
 }
 
+/// Commits all at once; where one of them does not apply, each stands or falls alone.
 fn commit_group(connection: &mut Connection, group: &[Job]) -> Result<Vec<Answer>, StoreError> {
-    let mut transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    if all_at_once(connection, group)? {
+        return Ok(vec![Ok(()); group.len()]);
+    }
+    each_alone(connection, group)
+}
+
+/// Commits the group without a way back for a single one of them, which would keep a copy of every page that is changed.
+/// False, and nothing is changed, if one does not apply.
+fn all_at_once(connection: &mut Connection, group: &[Job]) -> Result<bool, StoreError> {
+    let transaction = begin(connection)?;
+    let mut head = load::last_entry(&transaction)?;
+    for job in group {
+        match apply(&transaction, &job.plan, &job.set, head) {
+            Ok(next) => head = next,
+            // The transaction is rolled back when it is dropped.
+            Err(_) => return Ok(false),
+        }
+    }
+    durable(transaction)?;
+    Ok(true)
+}
+
+/// Commits each change set of the group that applies, in a savepoint of its own.
+fn each_alone(connection: &mut Connection, group: &[Job]) -> Result<Vec<Answer>, StoreError> {
+    let mut transaction = begin(connection)?;
     let mut answers = Vec::with_capacity(group.len());
-    // Read anew for each group: whoever else wrote (a restore, a second process by mistake) is in the chain, too.
     let mut head = load::last_entry(&transaction)?;
     for job in group {
         let savepoint = transaction.savepoint()?;
@@ -150,9 +174,19 @@ fn commit_group(connection: &mut Connection, group: &[Job]) -> Result<Vec<Answer
         }
         answers.push(applied.map(|_| ()));
     }
+    durable(transaction)?;
+    Ok(answers)
+}
+
+/// Begins to write. The head of the chain is read anew each time: whoever else wrote (a restore, a second process by
+/// mistake) is in it, too.
+fn begin(connection: &mut Connection) -> Result<Transaction<'_>, StoreError> {
+    Ok(connection.transaction_with_behavior(TransactionBehavior::Immediate)?)
+}
+
+fn durable(transaction: Transaction<'_>) -> Result<(), StoreError> {
     if strikes(Site::SlowDisk) {
         std::thread::sleep(SLOW);
     }
-    transaction.commit()?;
-    Ok(answers)
+    Ok(transaction.commit()?)
 }

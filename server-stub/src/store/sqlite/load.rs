@@ -126,7 +126,7 @@ pub fn persona_file(db: &Connection, id: &PersonaId) -> Result<Option<PersonaFil
     let persona = one(db, "SELECT * FROM persona_120 WHERE id = ?1", key, read::persona)?;
     let containers = all(db, "SELECT * FROM container_120g WHERE persona = ?1", key, read::container)?;
     let instruments = all(db, "SELECT * FROM instrument_120h WHERE persona = ?1", key, read::instrument)?;
-    let sessions = all(db, "SELECT * FROM session_130 WHERE persona = ?1 AND ended IS NULL", key, read::session)?;
+    let sessions = all(db, "SELECT * FROM session WHERE persona = ?1 AND ended IS NULL", key, read::session)?;
     let pending = "SELECT * FROM movement_405 WHERE persona = ?1 AND clears IS NOT NULL";
     let pending = all(db, pending, key, read::pending_load)?;
     let challenges = all(db, "SELECT * FROM challenge WHERE persona = ?1", key, read::challenge)?;
@@ -162,7 +162,7 @@ pub fn logged(db: &Connection, key: &LogKey) -> Result<Option<Logged>, StoreErro
 /// Those of these sessions that exist.
 pub fn sessions(db: &Connection, ids: &[SessionId]) -> Result<HashMap<u64, Session>, StoreError> {
     let mut found = HashMap::with_capacity(ids.len());
-    let mut query = Query::prepare(db, "SELECT * FROM session_130 WHERE id = ?1")?;
+    let mut query = Query::prepare(db, "SELECT * FROM session WHERE id = ?1")?;
     for number in ids.iter().map(SessionId::number) {
         // A number that SQLite cannot hold is one that was never given.
         let Ok(key) = signed(number) else { continue };
@@ -260,7 +260,7 @@ pub fn books(db: &Connection, see: &mut BookReader<'_>) -> Result<(), StoreError
     show(db, "container_120g", "SELECT * FROM container_120g", &["persona", "currency"], see, |row| {
         Ok(BookRow::Container(persona_id(row, "persona")?, read::container(row)?.1))
     })?;
-    show(db, "session_130", "SELECT * FROM session_130 ORDER BY id", &["id"], see, |row| {
+    show(db, "session_130", "SELECT * FROM session ORDER BY id", &["id"], see, |row| {
         Ok(BookRow::Session(Box::new(read::session(row)?)))
     })?;
     let key = ["payer_session", "payer_index", "number"];

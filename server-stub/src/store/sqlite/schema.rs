@@ -21,6 +21,7 @@ const STEPS: &[Step] = &[
     |db| Ok(db.execute_batch(include_str!("schema/4.sql"))?),
     |db| Ok(db.execute_batch(include_str!("schema/5.sql"))?),
     |db| Ok(db.execute_batch(include_str!("schema/6.sql"))?),
+    |db| Ok(db.execute_batch(include_str!("schema/7.sql"))?),
 ];
 
 /// Takes the steps that are missing, all in one transaction.
@@ -57,13 +58,28 @@ mod tests {
     use crate::audit;
     use crate::store::sqlite::{FILE, SqliteBooks};
 
-    /// The first version's tables, with a load and an opening that were booked then.
+    /// The first version's tables: a load, an unload, two sessions, a payment between them, and a session that was closed.
     const OLD: &str = "
         INSERT INTO journal (date, reason, debit, credit, currency, amount, reference) VALUES
             (1795000000000, 'load', 'agency/usd', 'container/brianb-40/usd', 'usd', 10000, ''),
-            (1795000000001, 'unload', 'container/brianb-40/usd', 'agency/usd', 'usd', 2500, '');
-        INSERT INTO container_120g VALUES ('brianb-40', 'usd', 7500, 0);
+            (1795000000001, 'unload', 'container/brianb-40/usd', 'agency/usd', 'usd', 2500, ''),
+            (1795000000002, 'open', 'container/brianb-40/usd', 'session/1/usd', 'usd', 1000, '1'),
+            (1795000000003, 'open', 'container/acme-82/usd', 'session/2/usd', 'usd', 0, '2'),
+            (1795000000004, 'open', 'container/acme-82/usd', 'session/3/usd', 'usd', 0, '3'),
+            (1795000000005, 'payment', 'session/1/usd', 'session/2/usd', 'usd', 400, '1/1'),
+            (1795000000006, 'return', 'session/3/usd', 'container/acme-82/usd', 'usd', 0, '3');
+        INSERT INTO container_120g VALUES ('brianb-40', 'usd', 6500, 0);
         INSERT INTO house_account VALUES ('agency/usd', -7500);
+        INSERT INTO session_130 VALUES
+            (1, '2.0', zeroblob(32), zeroblob(32), 'usd', 1000, 600, 1795000000002, 1795003600002, NULL, NULL,
+             60, 10, 1, 'brianb-40', ''),
+            (2, '2.0', zeroblob(32), zeroblob(32), 'usd', 0, 400, 1795000000003, 1795003600003, NULL, NULL,
+             60, 10, 1, 'acme-82', ''),
+            (3, '2.0', zeroblob(32), zeroblob(32), 'usd', 0, 0, 1795000000004, 1795003600004, 1795000000006, 'closed',
+             60, 10, 0, 'acme-82', '');
+        INSERT INTO transaction_130n VALUES
+            (1, 1, 'brianb-40', 2, 1, 'acme-82', 'order-1', 'usd', 400, 'usd', 400, zeroblob(32), 1795000000005);
+        INSERT INTO message_log_140 VALUES (2, '2', 1, zeroblob(32), 'CA3', 1795000000005);
         PRAGMA user_version = 1;";
 
     #[tokio::test]
@@ -76,7 +92,8 @@ mod tests {
         migrate(&mut connection).expect("nothing to do");
         let findings = audit::audit(&SqliteBooks::open(folder.path())).await.expect("books");
         assert_eq!(findings.lies, []);
-        assert_eq!(findings.heads.iter().map(|head| head.number).collect::<Vec<_>>(), [2]);
+        assert_eq!(findings.heads.iter().map(|head| head.number).collect::<Vec<_>>(), [7]);
+        assert_eq!((findings.read.sessions, findings.read.payments), (3, 1));
     }
 
     #[test]
