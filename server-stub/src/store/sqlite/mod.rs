@@ -20,6 +20,7 @@ use protocol::date::Date;
 use protocol::money::Currency;
 use protocol::persona::PersonaId;
 use protocol::value::{Function, Index, OrderId, SessionId};
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 use self::committer::Committer;
@@ -237,8 +238,7 @@ fn open_writer(path: &Path) -> Result<Connection, StoreError> {
     let file = OpenOptions::new().create(true).append(true).mode(0o600).open(path);
     file.map_err(|error| StoreError(format!("{}: {error}", path.display())))?;
     let mut connection = Connection::open(path)?;
-    connection.busy_timeout(BUSY_WAIT)?;
-    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    patient(&connection)?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
     // An answer is sent only after its effects are on the disk.
     connection.pragma_update(None, "synchronous", "FULL")?;
@@ -253,9 +253,17 @@ fn open_writer(path: &Path) -> Result<Connection, StoreError> {
 fn open_reader(path: &Path) -> Result<Connection, StoreError> {
     let connection =
         Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    patient(&connection)?;
+    Ok(connection)
+}
+
+/// Makes a connection wait for another's lock, and keep its statements: a plan that looked at a parameter's value would be
+/// made anew for each value.
+fn patient(connection: &Connection) -> Result<(), StoreError> {
     connection.busy_timeout(BUSY_WAIT)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
-    Ok(connection)
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
+    Ok(())
 }
 
 impl From<rusqlite::Error> for StoreError {
