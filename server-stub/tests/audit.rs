@@ -276,10 +276,7 @@ struct Someone {
 }
 
 async fn someone(world: &mut World, n: usize) -> Someone {
-    let mut actor = common::Actor::new(Protocol::V2, "customer", &format!("someone{n}"));
-    actor.transaction += 1_000 * n as u64;
-    let body = actor.registration(world.now);
-    actor.id = world.ask(&mut actor, &body).await.response_id;
+    let mut actor = world.one_of_many("customer", "someone", n).await;
     world.bind(&mut actor, common::actor::ACCOUNT, "dda", "load,unload").await;
     Someone { actor, session: None }
 }

@@ -70,7 +70,7 @@ impl Market {
             for n in 0..PERSONAS {
                 customers.push(payer(&mut world, n).await);
             }
-            (customers, persona(&mut world, "merchant", PERSONAS).await)
+            (customers, world.one_of_many("merchant", "bench", PERSONAS).await)
         });
         let mut market = Self::begin(runtime, world, acme, Vec::new());
         let Self { world, key, program, payers, .. } = &mut market;
@@ -180,19 +180,10 @@ pub fn scattered(n: usize, of: usize) -> usize {
 
 /// A customer with money in the container.
 async fn payer(world: &mut World, n: usize) -> Actor {
-    let mut payer = persona(world, "customer", n).await;
+    let mut payer = world.one_of_many("customer", "bench", n).await;
     world.bind(&mut payer, ACCOUNT, "dda", "load,unload").await;
     world.move_funds(&mut payer, "usd 400.00").await;
     payer
-}
-
-async fn persona(world: &mut World, who: &str, n: usize) -> Actor {
-    let mut actor = Actor::new(world.protocol, who, &format!("bench{n}"));
-    // They share a key, and a registration is known by its key and number.
-    actor.transaction += 100 * n as u64;
-    let body = actor.registration(world.now);
-    actor.id = world.ask(&mut actor, &body).await.response_id;
-    actor
 }
 
 /// Books with nothing in them.

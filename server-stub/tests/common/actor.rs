@@ -198,7 +198,17 @@ impl World {
 
     /// Registers someone.
     pub async fn registered(&mut self, who: &str, name: &str) -> Actor {
-        let mut actor = Actor::new(self.protocol, who, name);
+        self.enrolled(Actor::new(self.protocol, who, name)).await
+    }
+
+    /// Registers one of many. They share a key, and a registration is known by its key and number.
+    pub async fn one_of_many(&mut self, who: &str, name: &str, n: usize) -> Actor {
+        let mut actor = Actor::new(self.protocol, who, &format!("{name}{n}"));
+        actor.transaction += 1_000 * n as u64;
+        self.enrolled(actor).await
+    }
+
+    async fn enrolled(&mut self, mut actor: Actor) -> Actor {
         let body = actor.registration(self.now);
         let reply: RegistrationResponse = self.ask(&mut actor, &body).await;
         assert_eq!(reply.response_code, ResponseCode::Success, "{reply:?}");
