@@ -80,6 +80,13 @@ mod tests {
     }
 
     #[test]
+    fn time_is_counted_in_milliseconds_and_ends_with_the_calendar() {
+        let date = |millis| Date::from_millis(millis).millis();
+        assert_eq!((date(1_234), date(-1), date(i64::MAX)), (1_234, 0, Date::LAST_MILLIS));
+        assert_eq!(Date::from_millis(5_000).plus_secs(-2).millis(), 3_000);
+    }
+
+    #[test]
     fn refuses_days_that_do_not_exist() {
         for text in
             ["20230229000000000", "20261301000000000", "20261121246000000", "2026112105180186", "+0261121051801867"]

@@ -106,3 +106,40 @@ pub(crate) fn refuse_ambiguous(protocol: Protocol, markers: &[String], items: &[
 fn is_marker_of(marker: &str, label: &str) -> bool {
     marker.strip_suffix(':').map_or_else(|| label.starts_with(marker), |exact| exact == label)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MARKERS: [&str; 4] = ["amount:", "note:", "answer_", "instrument-"];
+
+    fn refused(protocol: Protocol, label: &str, value: &str) -> bool {
+        refuse_ambiguous(protocol, &MARKERS.map(str::to_owned), &[(label, value)]).is_err()
+    }
+
+    #[test]
+    fn a_text_must_not_hold_what_is_hashed_after_it() {
+        for (label, value) in [
+            ("amount", "usd 1.00 note:x"),
+            ("amount", "no te: x"),
+            ("note", "answer_1"),
+            ("answer_1", "instrument-city"),
+            ("not-in-the-table", "amount:usd"),
+        ] {
+            assert!(refused(Protocol::V1, label, value), "{label}: {value}");
+            assert!(!refused(Protocol::V2, label, value), "{label}: {value}");
+        }
+    }
+
+    #[test]
+    fn a_text_may_hold_its_own_label_and_those_before_it() {
+        for (label, value) in [
+            ("amount", "amount:"),
+            ("note", "note: and amount:"),
+            ("answer_1", "answer_2, note:"),
+            ("instrument-city", "instrument-zone answer_ note: amount:"),
+        ] {
+            assert!(!refused(Protocol::V1, label, value), "{label}: {value}");
+        }
+    }
+}

@@ -165,3 +165,28 @@ impl Value for Problem {
         Cow::Borrowed(&self.0)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn outcomes_are_written_as_they_are_read() {
+        for code in ["success", "failure", "retry"] {
+            assert_eq!(ResponseCode::parse(code, Reading::STRICT).expect(code).text(), code);
+        }
+        assert_eq!(ResponseCode::parse("Success", Reading::STRICT), None);
+    }
+
+    #[test]
+    fn a_problem_is_its_code_also_one_that_is_not_known() {
+        for problem in Problem::ALL.iter().cloned().chain(Problem::parse("of-a-later-version", Reading::STRICT)) {
+            let code = problem.code().to_owned();
+            assert!(!code.is_empty());
+            assert_eq!((problem.to_string(), &*problem.text()), (code.clone(), &*code));
+            assert_eq!(Problem::parse(&code, Reading::STRICT), Some(problem));
+        }
+        assert_eq!(Problem::BUSY.code(), "busy");
+        assert_eq!(Problem::parse("two words", Reading::STRICT), None);
+    }
+}

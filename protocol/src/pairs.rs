@@ -329,3 +329,6 @@ fn is_label(text: &str) -> bool {
     let inner = |b: &u8| b.is_ascii_alphanumeric() || *b == b'_' || *b == b'-';
     (1..=MAX_LABEL_CHARS).contains(&bytes.len()) && bytes[0].is_ascii_alphabetic() && bytes.iter().all(inner)
 }
+
+#[cfg(test)]
+mod tests;

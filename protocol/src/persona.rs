@@ -111,3 +111,40 @@ fn check_digits(name: &str) -> [u8; 2] {
     let code = 98 - state * 100 % 97;
     [code / 10, code % 10].map(|digit| b"0123456789"[digit as usize])
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id(text: &str) -> Option<PersonaId> {
+        PersonaId::parse(text, Reading::STRICT)
+    }
+
+    #[test]
+    fn an_id_is_a_name_in_lower_case_and_its_check_code() {
+        for good in ["brianb-40", "acme-82"] {
+            assert_eq!(id(good).map(String::from).as_deref(), Some(good));
+        }
+        for bad in ["brianb-41", "brianb-4", "brianb-400", "brianb", "Brianb-40", "-40", "brianb-ab", "brian b-40"] {
+            assert_eq!(id(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_check_code_does_not_make_a_name() {
+        for bad in ["b", "1ab", ".ab", "a_b", "a-b", &"b".repeat(33)] {
+            assert_eq!(id(&format!("{bad}-{}", check_code(bad))), None, "{bad}");
+            assert_eq!(RequestedId::parse(bad, Reading::STRICT), None, "{bad}");
+        }
+        for good in ["ab", "a1.b", &"b".repeat(32)] {
+            assert!(id(&format!("{good}-{}", check_code(good))).is_some(), "{good}");
+        }
+    }
+
+    #[test]
+    fn a_wish_is_kept_in_lower_case() {
+        let wish = RequestedId::parse("BrianB", Reading::STRICT).expect("a name");
+        assert_eq!((wish.as_str(), &*wish.text()), ("brianb", "brianb"));
+        assert_eq!(PersonaId::of(&wish).to_string(), "brianb-40");
+    }
+}

@@ -54,3 +54,18 @@ pub struct SessionSecrets {
     /// 8 bytes in protocol 1.0, 32 in 2.0.
     pub salt: SecretBytes,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_are_equal_byte_by_byte_and_are_not_shown() {
+        let secret = |bytes: &[u8]| SecretBytes::new(bytes.to_vec());
+        assert_eq!(secret(b"key"), secret(b"key"));
+        for other in [&b"kez"[..], b"ke", b"keys", b""] {
+            assert_ne!(secret(b"key"), secret(other));
+        }
+        assert_eq!(format!("{:?}", secret(b"key")), "SecretBytes(..)");
+    }
+}

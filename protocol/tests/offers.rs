@@ -120,3 +120,32 @@ fn a_signature_under_a_request_or_of_the_other_suite_is_not_one_of_an_offer() {
     let [(_, classic), _] = vectors(Protocol::V1).personas();
     assert_eq!(signed.verify(&classic), Err(CryptoFault), "a key of the other suite");
 }
+
+#[test]
+fn a_signature_covers_the_samples_names_as_they_stand() {
+    for protocol in Protocol::ALL {
+        let [(private, public), _] = vectors(protocol).personas();
+        let ours = Envelope::parse(vectors(protocol).payment_request().as_bytes()).expect("a message").pairs;
+        let samples = |label: &str| {
+            match label {
+                "merchant-id" => "merchant-ccid",
+                "url-failure" => "url-fail",
+                other => other,
+            }
+            .to_owned()
+        };
+        let read = |pairs: Pairs| Offer::read(Envelope { protocol, pairs }.write().as_bytes()).expect("an offer");
+        let mut pairs: Pairs = ours.iter().map(|(label, value)| (samples(label), value)).collect();
+        let input = read(pairs.clone()).signed_pairs();
+        let count = |input: &[u8], name: &[u8]| input.windows(name.len()).filter(|piece| *piece == name).count();
+        for (label, counted) in [("merchant-ccid:", 1), ("url-fail:", 1), ("merchant-id:", 0), ("url-failure:", 0)] {
+            assert_eq!(count(&input, label.as_bytes()), counted, "{protocol}: {label}");
+        }
+        let signed = protocol.suite().sign(&private, Purpose::Offer, &input, &mut StdRng::seed_from_u64(3));
+        pairs.push_base64(SIGNATURE, to_base64(&signed.expect("a key of this suite")));
+        let offer = read(pairs.clone());
+        assert_eq!((offer.verify(&public), offer.request.merchant_id.as_str()), (Ok(()), "acme-82"), "{protocol}");
+        pairs.push_text("merchant-ccid", "brianb-40");
+        assert!(!is_signed(&read(pairs)), "{protocol}: another merchant");
+    }
+}

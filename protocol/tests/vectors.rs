@@ -59,6 +59,11 @@ fn replies_are_read_and_made_again() {
 }
 
 #[test]
+fn an_error_names_the_request_it_answers() {
+    both(Vectors::errors);
+}
+
+#[test]
 fn the_offer_is_read_signed_and_hashed() {
     both(Vectors::offer);
 }
@@ -66,6 +71,21 @@ fn the_offer_is_read_signed_and_hashed() {
 #[test]
 fn the_payment_is_made_and_read_at_every_step() {
     both(Vectors::payment);
+}
+
+#[test]
+fn messages_in_a_session_have_their_own_type() {
+    both(Vectors::other_types);
+}
+
+#[test]
+fn receipts_of_other_payments_and_collections_are_told_from_ours() {
+    both(Vectors::other_receipts);
+}
+
+#[test]
+fn a_collection_has_a_verdict_for_each_payment_or_fails_as_a_whole() {
+    both(Vectors::whole_failures);
 }
 
 #[test]

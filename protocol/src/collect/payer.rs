@@ -184,3 +184,59 @@ pub(super) fn refuse_ambiguous_remark(protocol: Protocol, remark: Option<&str>) 
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whether a wallet takes a receipt of these rows.
+    fn taken(protocol: Protocol, rows: &[(&str, &str)]) -> bool {
+        let rest = [("order-id", "x"), ("request-version", "1")];
+        let pairs: Pairs = rows.iter().copied().chain(rest).collect();
+        let receipt = PayerReceipt::read(&pairs, "", Reading::of(protocol)).expect("rows of their form");
+        check_payer_receipt(protocol, &receipt).is_ok()
+    }
+
+    const SUCCESS: (&str, &str) = ("response-code", "success");
+    const FAILURE: (&str, &str) = ("response-code", "failure");
+    const AMOUNT: (&str, &str) = ("amount", "usd 1.00");
+    const PROBLEM: (&str, &str) = ("problem", "busy");
+
+    #[test]
+    fn a_verdict_is_an_amount_or_a_problem() {
+        for protocol in Protocol::ALL {
+            for good in [&[SUCCESS, AMOUNT][..], &[FAILURE, PROBLEM], &[FAILURE, PROBLEM, AMOUNT]] {
+                assert!(taken(protocol, good), "{good:?}");
+            }
+            for bad in [&[SUCCESS][..], &[SUCCESS, AMOUNT, PROBLEM], &[FAILURE], &[FAILURE, AMOUNT]] {
+                assert!(!taken(protocol, bad), "{bad:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn classic_receipts_do_not_tell_what_is_left() {
+        for limit in [("session-balance", "usd 2.00"), ("uses-left", "3"), ("seconds-left", "4")] {
+            assert!(!taken(Protocol::V1, &[SUCCESS, AMOUNT, limit]), "{limit:?}");
+            assert!(taken(Protocol::V2, &[SUCCESS, AMOUNT, limit]), "{limit:?}");
+        }
+    }
+
+    #[test]
+    fn a_rate_stands_with_an_amount_in_the_classic_protocol() {
+        let rate = ("foreign-exchange", "cad 0.60");
+        assert!(taken(Protocol::V1, &[SUCCESS, rate, AMOUNT]) && taken(Protocol::V1, &[FAILURE, PROBLEM]));
+        assert!(taken(Protocol::V2, &[FAILURE, rate, PROBLEM]) && !taken(Protocol::V1, &[FAILURE, rate, PROBLEM]));
+    }
+
+    #[test]
+    fn a_classic_remark_is_like_nothing_that_may_follow_it() {
+        for bad in ["usd 1.00", "u sd1", "index-used", "a | b", "|"] {
+            assert!(!taken(Protocol::V1, &[FAILURE, ("remark", bad), PROBLEM]), "{bad}");
+            assert!(taken(Protocol::V2, &[FAILURE, ("remark", bad), PROBLEM]), "{bad}");
+        }
+        for good in ["usd only", "xyz 1.00", "it costs usd 1.00", "index-used up", "us"] {
+            assert!(taken(Protocol::V1, &[FAILURE, ("remark", good), PROBLEM]), "{good}");
+        }
+    }
+}

@@ -165,3 +165,15 @@ impl ErrorMessage {
         Ok(self)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_is_no_success() {
+        let error = ErrorMessage::of(Problem::BUSY);
+        assert_eq!((error.response_code, error.clone().check()), (ResponseCode::Retry, Ok(error.clone())));
+        assert!(ErrorMessage { response_code: ResponseCode::Success, ..error }.check().is_err());
+    }
+}

@@ -2,18 +2,18 @@
 
 use protocol::Protocol;
 use protocol::envelope::Envelope;
-use protocol::exchange::{OpenedRequest, SentRequest};
+use protocol::exchange::{OpenedRequest, ReplyFault, SentRequest, StoredRequest, write_error};
 use protocol::keys::ServerKey;
 use protocol::message::binding::BindInstrument;
 use protocol::message::funds::LoadUnload;
 use protocol::message::registration::Registration;
 use protocol::message::session::{CloseSession, OpenSession};
-use protocol::message::{Reply as _, Request, RequestHead};
-use protocol::outcome::ResponseCode;
+use protocol::message::{ErrorMessage, Reply as _, Request, RequestHead};
+use protocol::outcome::{Problem, ResponseCode};
 use protocol::pairs::Pairs;
 use protocol::suite::{Purpose, SealKey};
 use protocol::template::Record;
-use protocol::value::{Token, from_base64, to_base64};
+use protocol::value::{Num, Reading, Token, from_base64, to_base64};
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
 use serde_json::Value;
@@ -59,6 +59,8 @@ impl Vectors {
         let body: M = opened.body().expect("a body that fits its table");
         let (private, public) = self.persona_key(text(case, "from"));
         opened.verify::<M>(&public).expect("a signature that fits");
+        let (_, other) = self.persona_key(if text(case, "from") == "customer" { "merchant" } else { "customer" });
+        assert!(opened.verify::<M>(&other).is_err(), "another's key");
 
         let suite = self.protocol.suite();
         let signature =
@@ -131,6 +133,39 @@ impl Vectors {
         };
         assert_eq!(pairs(&read), pairs(&reply));
         self.reply_bytes(case);
+        self.kept_requests::<M>(&sent, &again);
+    }
+
+    /// What is kept of a request reads its reply, and no other request does.
+    fn kept_requests<M: Request>(&self, sent: &SentRequest, reply: &str) {
+        let kept = StoredRequest::from(sent);
+        assert_eq!(kept.restore().as_ref(), Some(sent));
+        let mut others = vec![sent.clone(); 3];
+        others[0].head.transaction = Num::of(sent.head.transaction.get() + 1).expect("a number");
+        others[1].head.date = sent.head.date.plus_secs(1);
+        others[2].protocol =
+            Protocol::ALL.into_iter().find(|protocol| *protocol != self.protocol).expect("two protocols");
+        for other in others {
+            assert_eq!(other.read_reply::<M::Reply>(reply.as_bytes()).err(), Some(ReplyFault::NotOurs));
+        }
+    }
+
+    /// Where nothing can be sealed, the error names the request it answers.
+    pub fn errors(&self) {
+        for case in list(&self.json["exchanges"]) {
+            let request = Envelope::parse(text(case, "request").as_bytes()).expect("a well-formed request");
+            let head = self.open_case(case).head;
+            let error = ErrorMessage::of(Problem::BUSY);
+            let read = |request: Option<&Envelope>| {
+                let written = write_error(self.protocol, request, &error);
+                let pairs = Envelope::parse(written.as_bytes()).expect("our own message").pairs;
+                assert_eq!(pairs.get("type"), Some(ErrorMessage::TYPE));
+                ErrorMessage::read(&pairs, "", Reading::of(self.protocol)).expect("an error")
+            };
+            assert_eq!(read(None), error);
+            let (transaction, date) = (Some(head.transaction), Some(head.date));
+            assert_eq!(read(Some(&request)), ErrorMessage { transaction, date, ..error.clone() });
+        }
     }
 
     /// The contents of a reply sealed again under its secret.

@@ -1,20 +1,20 @@
 //! The case of a payment: PR1 and CA1 to CA4.
 
 use protocol::collect::{
-    Collection, CustomerPart, Receipts, ReceivedPayment, read_payer_receipt, write_collection, write_payer_receipt,
-    write_payment, write_receipts,
+    Collection, CustomerPart, PayerReceiptFault, ReceiptFault, Receipts, ReceivedPayment, Verdicts, read_payer_receipt,
+    write_collection, write_payer_receipt, write_payment, write_receipts,
 };
 use protocol::envelope::Envelope;
 use protocol::keys::{PersonaKey, PublicKey};
-use protocol::message::payment::{BatchHead, PayerReceipt};
+use protocol::message::payment::{BatchHead, BatchReceipt, PayerReceipt, Payment, PaymentReceipt};
 use protocol::money::Money;
 use protocol::offer::{Offer, note_hash};
-use protocol::outcome::ResponseCode;
+use protocol::outcome::{Problem, ResponseCode};
 use protocol::pairs::Pairs;
 use protocol::persona::PersonaId;
 use protocol::secret::SessionSecrets;
 use protocol::template::Record;
-use protocol::value::{Reading, Token, Value as _, to_base64};
+use protocol::value::{Index, Reading, SessionId, Token, Value as _, to_base64};
 use protocol::{FormFault, Protocol};
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
@@ -139,6 +139,79 @@ impl Vectors {
             flipped[bit / 8] ^= 1 << (bit % 8);
             assert!(read(write_payer_receipt(received, &flipped).as_bytes()).is_err(), "bit {bit}");
         }
+    }
+
+    /// A message of the file under another type; its checksum fits.
+    fn retyped(&self, message: &str) -> String {
+        let pairs = Envelope::parse(text(&self.json["payment"], message).as_bytes()).expect("a message").pairs;
+        let pairs = pairs.iter().map(|(label, value)| (label, if label == "type" { "from-nobody" } else { value }));
+        Envelope { protocol: self.protocol, pairs: pairs.collect() }.write()
+    }
+
+    fn collection_head(&self) -> BatchHead {
+        let envelope = Envelope::parse(text(&self.json["payment"], "ca2").as_bytes()).expect("a CA2");
+        Collection::read(&envelope).expect("a CA2 of its form").head
+    }
+
+    /// CA1 to CA4 are refused under another type.
+    pub fn other_types(&self) {
+        let (payer, merchant) = self.session_secrets();
+        let form = |label: &str, kind: &str| FormFault::BadValue { label: label.to_owned(), kind: kind.to_owned() };
+        let (ca1, ca2) = (self.retyped("ca1"), self.retyped("ca2"));
+        assert_eq!(ReceivedPayment::read(ca1.as_bytes()), Err(form("type", "\"cash-payment\"")));
+        let ca2 = Envelope::parse(ca2.as_bytes()).expect("a message");
+        assert_eq!(Collection::read(&ca2).err(), Some(form("type", "\"cash-collection\"")));
+        let (ca3, head) = (self.retyped("ca3"), self.collection_head());
+        let ca3 = Receipts::read(ca3.as_bytes(), self.protocol, &merchant, &head, 1);
+        assert_eq!(ca3.err(), Some(form("type", "\"from-server\"").into()));
+        let payment = self.received_payment().payment;
+        let ca4 = read_payer_receipt(self.retyped("ca4").as_bytes(), self.protocol, &payer, &payment);
+        assert_eq!(ca4.err(), Some(form("type", "\"cash-payer-receipt\"").into()));
+    }
+
+    /// The answers of the file are not ours if we asked something else.
+    pub fn other_receipts(&self) {
+        let (case, (payer, merchant)) = (&self.json["payment"], self.session_secrets());
+        let other = Protocol::ALL.into_iter().find(|protocol| *protocol != self.protocol).expect("two protocols");
+        let (payment, head) = (self.received_payment().payment, self.collection_head());
+        let (session, index) = (SessionId::of_number(77), Index::of(77).expect("an index"));
+        for (protocol, payment) in [
+            (self.protocol, Payment { session_id: session.clone(), ..payment.clone() }),
+            (self.protocol, Payment { index, ..payment.clone() }),
+            (self.protocol, Payment { order_id: Token::of("another").expect("a token"), ..payment.clone() }),
+            (other, payment.clone()),
+        ] {
+            let read = read_payer_receipt(text(case, "ca4").as_bytes(), protocol, &payer, &payment);
+            assert_eq!(read, Err(PayerReceiptFault::NotOurs), "{protocol}, {payment:?}");
+        }
+        for (protocol, head) in [
+            (self.protocol, BatchHead { session_id: session, ..head.clone() }),
+            (self.protocol, BatchHead { index, ..head.clone() }),
+            (other, head.clone()),
+        ] {
+            let read = Receipts::read(text(case, "ca3").as_bytes(), protocol, &merchant, &head, 1);
+            assert_eq!(read, Err(ReceiptFault::NotOurs), "{protocol}, {head:?}");
+        }
+    }
+
+    /// Verdicts may only be missing where the whole collection failed.
+    pub fn whole_failures(&self) {
+        let (head, (_, merchant)) = (self.collection_head(), self.session_secrets());
+        let ca3 = text(&self.json["payment"], "ca3");
+        let verdicts = Receipts::read(ca3.as_bytes(), self.protocol, &merchant, &head, 1).expect("a CA3").verdicts;
+        let (success, one) = (verdicts.batch, verdicts.payments);
+        let failure =
+            BatchReceipt { response_code: ResponseCode::Failure, problem: Some(Problem::BUSY), ..success.clone() };
+        let read = |batch: &BatchReceipt, payments: &[PaymentReceipt]| {
+            let verdicts = Verdicts { batch: batch.clone(), payments: payments.to_vec() };
+            let mut rng = StdRng::seed_from_u64(17);
+            let written = write_receipts(self.protocol, &head, &merchant, &verdicts, &[], &mut rng);
+            let written = written.expect("secrets of this suite");
+            let read = Receipts::read(written.as_bytes(), self.protocol, &merchant, &head, 1);
+            read.ok().map(|receipts| receipts.verdicts.payments.len())
+        };
+        assert_eq!((read(&success, &one), read(&failure, &one)), (Some(1), Some(1)));
+        assert_eq!((read(&success, &[]), read(&failure, &[])), (None, Some(0)));
     }
 
     /// The secrets of a session fit the suite that it was opened under, and no other.
