@@ -207,3 +207,25 @@ pub enum CommitFault {
     #[error(transparent)]
     Store(#[from] StoreFault),
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_change_set_tells_what_it_changes_and_what_it_looks_at() {
+        let place = |table| Place::new(table, "a");
+        let mut later = ChangeSet::new();
+        later.demand(place("130"), Condition::Absent);
+        assert_eq!((later.is_empty(), later.tables()), (true, vec!["130"]));
+        let mut changes = ChangeSet::new();
+        changes.put(place("240"), vec![7]);
+        changes.delete(place("120"));
+        later.delete(place("240"));
+        changes.append(later);
+        assert_eq!((changes.is_empty(), changes.tables()), (false, vec!["120", "130", "240"]));
+        assert_eq!(changes.conditions(), [(place("130"), Condition::Absent)]);
+        let expected = [Change::Put(place("240"), vec![7]), Change::Delete(place("120")), Change::Delete(place("240"))];
+        assert_eq!(changes.changes(), expected);
+    }
+}

@@ -137,10 +137,9 @@ fn a_signature_covers_the_samples_names_as_they_stand() {
         let read = |pairs: Pairs| Offer::read(Envelope { protocol, pairs }.write().as_bytes()).expect("an offer");
         let mut pairs: Pairs = ours.iter().map(|(label, value)| (samples(label), value)).collect();
         let input = read(pairs.clone()).signed_pairs();
-        let count = |input: &[u8], name: &[u8]| input.windows(name.len()).filter(|piece| *piece == name).count();
-        for (label, counted) in [("merchant-ccid:", 1), ("url-fail:", 1), ("merchant-id:", 0), ("url-failure:", 0)] {
-            assert_eq!(count(&input, label.as_bytes()), counted, "{protocol}: {label}");
-        }
+        let renamed = String::from_utf8(read(ours.clone()).signed_pairs()).expect("a text");
+        let renamed = renamed.replace("merchant-id:", "merchant-ccid:").replace("url-failure:", "url-fail:");
+        assert_eq!(String::from_utf8_lossy(&input), renamed, "{protocol}");
         let signed = protocol.suite().sign(&private, Purpose::Offer, &input, &mut StdRng::seed_from_u64(3));
         pairs.push_base64(SIGNATURE, to_base64(&signed.expect("a key of this suite")));
         let offer = read(pairs.clone());

