@@ -2,18 +2,24 @@
 
 mod common;
 
+use std::sync::Arc;
+
 use common::actor::{ACCOUNT, Actor};
 use common::{Kind, World, money, value};
 use protocol::Protocol;
+use protocol::date::Date;
 use protocol::message::autoclose::AutocloseResponse;
 use protocol::message::binding::{BindAnswer, BindResponse, CHALLENGE_TYPE};
 use protocol::message::key::KeyResponse;
+use protocol::money::Money;
 use protocol::outcome::{Problem, ResponseCode};
 use protocol::template::Numbered;
 use protocol::value::{AnyBytes, Bytes, Function, YesNo};
-use server_stub::server::Config;
+use server_stub::bank::{Application, Decision, Issuer, Limits, LoadDecision, Terms};
+use server_stub::server::{Config, Server};
 use server_stub::store::record::{Instrument, InstrumentStatus, Limit};
 use server_stub::store::{Change, ChangeSet};
+use server_stub::vault::Vault;
 
 fn status(reply: &BindResponse) -> Option<&str> {
     reply.status.as_ref().map(protocol::value::Token::as_str)
@@ -23,7 +29,9 @@ async fn an_account_that_waits_for_a_pre_note(world: &mut World) {
     let mut brian = world.registered("customer", "brianb").await;
     let reply = world.bind(&mut brian, "059013218175001", "dda", "load,unload").await;
     assert_eq!(status(&reply), Some("pending-pre-note"));
-    assert_eq!(world.move_funds(&mut brian, "usd 1.00").await.problem, Some(Problem::INSTRUMENT_DISABLED));
+    let reply = world.move_funds(&mut brian, "usd 1.00").await;
+    assert_eq!(reply.problem, Some(Problem::INSTRUMENT_DISABLED));
+    assert!(reply.message.is_some_and(|message| message.as_str().contains("bank has not confirmed")));
     world.pass_secs(10);
     assert_eq!(world.move_funds(&mut brian, "usd 1.00").await.balance, Some(money("usd 1.00")));
 }
@@ -50,6 +58,8 @@ async fn cards_of_the_sandbox(world: &mut World) {
     let mut brian = world.registered("customer", "brianb").await;
     let reply = world.bind(&mut brian, "4242424242424242", "credit-card", "charge,load,unload").await;
     assert_eq!(reply.functions, Some(value("charge,load")));
+    assert_eq!((reply.problem, reply.message), (None, None), "nothing to say");
+    assert_eq!(reply.recurring.0.get("instrument-issuer").map(String::as_str), Some("Sandbox Bank"));
     assert_eq!(world.move_funds(&mut brian, "usd 10.00").await.balance, Some(money("usd 10.00")));
     assert_eq!(world.move_funds(&mut brian, "usd -1.00").await.problem, Some(Problem::FUNCTION_DISABLED));
     let reply = world.bind(&mut brian, "4000000000000002", "credit-card", "load").await;
@@ -149,6 +159,33 @@ async fn an_instrument_waits_for_what_it_has_to(world: &mut World) {
     assert_eq!(world.move_funds(&mut brian, "usd 1.00").await.problem, None);
 }
 
+/// What the books say of an actor's instruments.
+async fn instruments(world: &World, actor: &Actor) -> Vec<Instrument> {
+    let id = actor.id.as_ref().expect("a persona");
+    world.store.persona(id).await.expect("a store").expect("a persona").instruments
+}
+
+async fn the_issuer_s_limit_is_one_of_loads(world: &mut World) {
+    let mut brian = world.customer("brianb", "usd 1000.00").await;
+    world.move_funds(&mut brian, "usd 1000.00").await;
+    assert_eq!(world.move_funds(&mut brian, "usd -1500.00").await.balance, Some(money("usd 500.00")));
+}
+
+async fn the_books_know_when_an_instrument_was_first_used(world: &mut World) {
+    let mut brian = world.registered("customer", "brianb").await;
+    world.bind(&mut brian, ACCOUNT, "dda", "load,unload").await;
+    assert_eq!(instruments(world, &brian).await[0].first_used, None);
+    world.pass_secs(5);
+    let first = world.now;
+    for _ in 0..2 {
+        assert_eq!(world.move_funds(&mut brian, "usd 1.00").await.problem, None);
+        assert_eq!(instruments(world, &brian).await[0].first_used, Some(first));
+        world.pass_secs(5);
+    }
+    world.bind(&mut brian, ACCOUNT, "dda", "load,unload").await;
+    assert_eq!(instruments(world, &brian).await[0].first_used, Some(first), "binding anew changes nothing of it");
+}
+
 async fn what_is_not_an_instrument(world: &mut World) {
     let mut brian = world.customer("brianb", "usd 10.00").await;
     let real = brian.instrument.clone();
@@ -236,8 +273,27 @@ async fn three_wrong_answers_decline(world: &mut World) {
     assert_eq!(reply.problem, Some(Problem::INSTRUMENT_DECLINED));
     let reply = world.bind(&mut brian, "4000000000003220", "credit-card", "load").await;
     assert_eq!(reply.problem, Some(Problem::INSTRUMENT_DECLINED), "binding anew gives no new tries");
-    world.pass_secs(24 * 3_600 + 1);
+    world.pass_secs(24 * 3_600);
+    let reply = world.bind(&mut brian, "4000000000003220", "credit-card", "load").await;
+    assert_eq!(reply.problem, Some(Problem::INSTRUMENT_DECLINED), "a day has to be over");
+    world.pass_millis(1);
     challenged(world, &mut brian).await;
+}
+
+async fn asking_again_gives_neither_tries_nor_time(world: &mut World) {
+    let mut brian = world.registered("customer", "brianb").await;
+    let challenge = challenged(world, &mut brian).await;
+    for expected in [Problem::CHALLENGE_REQUIRED, Problem::CHALLENGE_REQUIRED, Problem::INSTRUMENT_DECLINED] {
+        assert_eq!(answer(world, &mut brian, &challenge, "Jones").await.problem, Some(expected.clone()));
+        if expected == Problem::CHALLENGE_REQUIRED {
+            world.pass_secs(8 * 3_600);
+            assert_eq!(challenged(world, &mut brian).await, challenge);
+        }
+    }
+    world.pass_secs(8 * 3_600);
+    world.pass_millis(1);
+    let reply = answer(world, &mut brian, &challenge, "Smith").await;
+    assert_eq!(reply.problem, Some(Problem::INSTRUMENT_UNKNOWN), "the question is as old as when it was first asked");
 }
 
 async fn autoclosing(world: &mut World, brian: &mut Actor, passphrase: &str) -> AutocloseResponse {
@@ -258,6 +314,21 @@ async fn rich(world: &mut World) -> Actor {
     world.move_funds(&mut brian, "jpy 500").await;
     world.open(&mut brian, "usd 70.00", 120, 25).await;
     brian
+}
+
+async fn autoclose_uses_the_account_that_was_bound_for_it_last(world: &mut World) {
+    let mut brian = rich(world).await;
+    let accounts = async |world: &World, brian: &Actor| -> Vec<(bool, bool)> {
+        let known = instruments(world, brian).await;
+        known.iter().map(|known| (known.autoclose, known.sealed_number.is_some())).collect()
+    };
+    assert_eq!(accounts(world, &brian).await, [(false, false), (true, true)]);
+    let mut body = brian.binding(world.now, "059013218175002", "dda", "load,unload");
+    (body.autoclose, body.autoclose_passphrase) = (Some(YesNo(true)), Some(value("badnews")));
+    for _ in 0..2 {
+        assert_eq!(world.refused(&mut brian, &body).await, None);
+        assert_eq!(accounts(world, &brian).await, [(true, true), (false, false)]);
+    }
 }
 
 async fn the_passphrase_closes_the_persona(world: &mut World) {
@@ -286,8 +357,9 @@ async fn wrong_passphrases_and_unknown_personas_look_alike(world: &mut World) {
         assert_eq!(ours, theirs, "try {n}");
         let expected = if n < 5 { Problem::PERSONA_UNKNOWN } else { Problem::SERVICE_DISABLED };
         assert_eq!(ours.problem, Some(expected), "try {n}");
+        world.pass_secs(if n < 4 { 60 } else { 0 });
     }
-    // The right one does not help while the door is closed, and works a day later.
+    // The right one does not help while the door is closed, and works a day after the fifth try.
     assert_eq!(autoclosing(world, &mut brian, "badnews").await.problem, Some(Problem::SERVICE_DISABLED));
     world.pass_secs(24 * 3_600);
     assert_eq!(autoclosing(world, &mut brian, "badnews").await.problem, Some(Problem::SERVICE_DISABLED));
@@ -339,11 +411,15 @@ everywhere! {
     the_limits_of_an_instrument
     the_operator_s_limits_stand_in_for_the_issuer_s
     an_instrument_waits_for_what_it_has_to
+    the_issuer_s_limit_is_one_of_loads
+    the_books_know_when_an_instrument_was_first_used
     what_is_not_an_instrument
     binding_anew_replaces_the_salt
     other_currencies_have_containers_of_their_own
     the_right_answer_binds
     three_wrong_answers_decline
+    asking_again_gives_neither_tries_nor_time
+    autoclose_uses_the_account_that_was_bound_for_it_last
     the_passphrase_closes_the_persona
     wrong_passphrases_and_unknown_personas_look_alike
     autoclose_needs_an_instrument_that_takes_money
@@ -359,4 +435,54 @@ async fn a_new_instrument_waits_where_the_operator_wants_it_so() {
     assert_eq!(world.move_funds(&mut brian, "usd 1.00").await.problem, Some(Problem::INSTRUMENT_DISABLED));
     edited(&world, &brian, |instrument| instrument.status = InstrumentStatus::Enabled).await;
     assert_eq!(world.move_funds(&mut brian, "usd 1.00").await.problem, None);
+}
+
+/// A bank that asks before it binds anything.
+struct Asking;
+
+impl Issuer for Asking {
+    fn name(&self) -> &'static str {
+        "Asking Bank"
+    }
+
+    fn bind(&self, application: Application<'_>, now: Date) -> Decision {
+        let terms = Terms { functions: application.functions.clone(), enabled_from: now };
+        Decision::Challenge(vec!["Mother's maiden name".to_owned()], terms)
+    }
+
+    fn answers_fit(&self, _: &str, _: &[&str]) -> bool {
+        true
+    }
+
+    fn load(&self, _: &str, _: Money, _: Date) -> LoadDecision {
+        LoadDecision::Declined
+    }
+
+    fn unload(&self, _: &str, _: Money) -> bool {
+        false
+    }
+
+    fn limits(&self) -> Limits {
+        Limits { load_units: 1, window_units: 1, window_secs: 1 }
+    }
+}
+
+#[tokio::test]
+async fn eight_questions_may_wait_for_their_answers() {
+    let mut world = World::new(Protocol::V2, Kind::Memory);
+    let vault = Vault::of_key(&common::VAULT_KEY);
+    let server = Server::new(world.store.clone(), common::server_keys(), vault, Box::new(Asking), World::config());
+    world.server = Arc::new(server);
+    let mut brian = world.registered("customer", "brianb").await;
+    let mut problems = Vec::new();
+    for n in 0..9 {
+        let body = brian.binding(world.now, &format!("05901321817500{n}"), "dda", "load");
+        let sent = world.seal(&mut brian, &body);
+        let reply = world.send(&sent.text).await;
+        let types = [CHALLENGE_TYPE, "bind-instrument-response"];
+        let reply = sent.read_reply_of::<BindResponse>(reply.as_bytes(), &types).expect("a reply").0;
+        problems.extend(reply.problem);
+    }
+    assert_eq!(problems[..8], vec![Problem::CHALLENGE_REQUIRED; 8]);
+    assert_eq!(problems[8], Problem::LIMIT_EXCEEDED);
 }

@@ -121,6 +121,8 @@ async fn loads_and_unloads_cost_what_is_set(world: &mut World) {
     let reply = world.move_funds(&mut brian, "usd -97.51").await;
     assert_eq!(reply.problem, Some(Problem::FUNDS_INSUFFICIENT));
     assert!(reply.message.is_some_and(|message| message.as_str().contains("fee of usd 1.00")));
+    let reply = world.move_funds(&mut brian, "usd -98.50").await;
+    assert!(reply.message.is_some_and(|message| message.as_str().contains("fee of usd 1.00")), "all but the fee");
     let reply = world.move_funds(&mut brian, "usd -98.51").await;
     assert!(reply.message.is_some_and(|message| !message.as_str().contains("fee")), "not even without the fee");
     let reply = world.move_funds(&mut brian, "usd -97.50").await;

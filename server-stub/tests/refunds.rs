@@ -12,12 +12,12 @@ use protocol::exchange::ReplyFault;
 use protocol::message::payment::Payment;
 use protocol::message::refund::RefundResponse;
 use protocol::message::statement::{EntryKind, EntryLine, MAX_ENTRIES, StatementResponse};
-use protocol::money::Currency;
+use protocol::money::{Currency, Money};
 use protocol::outcome::{Problem, ResponseCode};
 use protocol::value::SessionId;
-use server_stub::store::record::{Persona, PersonaStatus};
+use server_stub::store::record::{Entry, Persona, PersonaStatus, Reason};
 use server_stub::store::sqlite::SqliteBooks;
-use server_stub::store::{Change, ChangeSet};
+use server_stub::store::{Account, Change, ChangeSet};
 
 /// Brian, who has paid $42.50 of his $70.00 session to Acme.
 struct Sale {
@@ -380,4 +380,24 @@ async fn protocol_1_0_knows_neither() {
     let reply = world.send(&sent.text).await;
     let fault = sent.read_reply::<StatementResponse>(reply.as_bytes()).expect_err("an error");
     assert!(matches!(fault, ReplyFault::Refused(error) if error.problem == Problem::FORM));
+}
+
+#[tokio::test]
+async fn a_refund_needs_room_at_the_payer() {
+    let mut world = World::new(Protocol::V2, common::Kind::Memory);
+    let Sale { brian, mut acme, payment, .. } = sale(&mut world).await;
+    let id = brian.id.clone().expect("a persona");
+    let (currency, held) = (value::<Currency>("usd"), money(&world.balance(&brian, "usd").await));
+    let entry = Entry {
+        date: world.now,
+        reason: Reason::Load,
+        debit: Account::Agency(currency),
+        credit: Account::Container(id, currency),
+        amount: Money::new(currency, Money::MAX_MINOR - held.minor),
+        reference: String::new(),
+    };
+    let set = ChangeSet { changes: vec![Change::Journal(entry)], ..ChangeSet::default() };
+    world.store.commit(set).await.expect("a store");
+    let reply = refund(&mut world, &mut acme, &payment, None).await;
+    assert_eq!(reply.problem, Some(Problem::LIMIT_EXCEEDED));
 }

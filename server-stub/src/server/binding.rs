@@ -366,3 +366,16 @@ fn refused(now: Date, refusal: &Refusal) -> BindResponse {
         message: refusal.sentence(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_is_shown_by_its_ends_unless_that_is_half_of_it() {
+        for (number, shown) in [("059013218175654", "055654"), ("123456789012", "129012"), ("12345678901", "")] {
+            assert_eq!(prefix(number), shown, "{number}");
+        }
+        assert_eq!((prefix("1234567890"), prefix("1234567")), (String::new(), String::new()));
+    }
+}

@@ -193,6 +193,15 @@ mod tests {
     }
 
     #[test]
+    fn a_rate_of_ten_digits_before_the_point_is_none() {
+        let rate = |micro: u64| {
+            let rates = [(currency("usd"), Rate::ONE), (currency("eur"), Rate(micro))].into();
+            Config { rates, ..Config::default() }.rate(currency("eur"), currency("usd"))
+        };
+        assert_eq!((rate(1), rate(2)), (None, Some(Rate(MAX_RATE / 2))));
+    }
+
+    #[test]
     fn a_published_rate_covers_every_price() {
         let config = Config::default();
         for (from, to) in [("cad", "usd"), ("jpy", "gbp"), ("kwd", "jpy"), ("eur", "cad")] {

@@ -181,6 +181,30 @@ mod tests {
     }
 
     #[test]
+    fn the_base_currency_is_published_first() {
+        let policy = policy(&[], 0).expect("readable");
+        let currencies = policy.currencies();
+        assert_eq!(currencies.len(), policy.config.rates.len());
+        assert_eq!(policy.config.rates.get(&currency(&currencies[0])), Some(&Rate::ONE));
+        assert!(currencies[1..].is_sorted());
+    }
+
+    #[test]
+    fn an_agreement_replaces_the_one_of_its_number_alone() {
+        let agreement = |number, title: &str| Item::Agreement {
+            agreement: Agreement { number, title: title.to_owned(), url: "https://bank.example/".to_owned() },
+            at: AgreedAt::Registration,
+        };
+        let mut config = Config::default();
+        config.agreements.clear();
+        for (number, title) in [(1, "old"), (2, "other"), (1, "new")] {
+            config.set(agreement(number, title));
+        }
+        let titles: Vec<_> = config.agreements.iter().map(|known| (known.number, known.title.as_str())).collect();
+        assert_eq!(titles, [(2, "other"), (1, "new")]);
+    }
+
+    #[test]
     fn a_key_sealed_for_another_vault_is_told() {
         let mut rng = rand::rngs::StdRng::from_seed([1; 32]);
         let sealed = Some(Vault::of_key(&[8; 32]).seal("server-key", "x", &mut rng));

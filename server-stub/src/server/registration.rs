@@ -215,3 +215,26 @@ fn suggestions(wished: &RequestedId, rng: &mut dyn CryptoRng) -> Vec<PersonaId> 
     };
     (0..SUGGESTIONS).filter_map(with_number).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rand::SeedableRng as _;
+
+    #[test]
+    fn suggestions_are_names_with_two_to_four_digits() {
+        let mut rng = rand::rngs::StdRng::from_seed([1; 32]);
+        for (wished, kept) in [("brianb", "brianb".to_owned()), (&*"b".repeat(32), "b".repeat(28))] {
+            let wished = RequestedId::parse(wished, Reading::STRICT).expect("a name");
+            for _ in 0..100 {
+                let suggested = suggestions(&wished, &mut rng);
+                assert_eq!(suggested.len(), SUGGESTIONS);
+                for id in suggested {
+                    let (name, _) = id.as_str().split_once('-').expect("a check code");
+                    let digits = name.strip_prefix(&kept).expect("the name");
+                    assert!((2..=4).contains(&digits.len()) && digits.parse().is_ok_and(|n: u32| n >= 10), "{id}");
+                }
+            }
+        }
+    }
+}

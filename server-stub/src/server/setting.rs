@@ -203,6 +203,8 @@ mod tests {
             Item::Switch { persona: None, service: Some(Service::Pay), since: date, note: String::new() },
             Item::Gift { number: 7, email: "a@b.example".to_owned(), amount: Money::new(usd(), 5), since: date },
         ];
+        let topics: Vec<_> = items.iter().map(Item::topic).collect();
+        assert_eq!(topics, ["rate", "fee", "software", "switch", "gift"]);
         for item in items {
             let row = item.setting();
             assert_eq!(Item::of_setting(&row), Ok(item), "{row:?}");
