@@ -127,6 +127,19 @@ fn what_a_payment_is_for_is_checked_at_the_till() {
 }
 
 #[test]
+fn what_is_sealed_in_a_payment_has_a_limit() {
+    both(|mut stage| {
+        let order = stage.order("42.50", "Rocket Shoes");
+        for (bytes, refused) in [(2_048, false), (2_049, true)] {
+            let mut received = received(&stage.ca1(&order, 1, |_| ()));
+            received.opaque = vec![7; bytes];
+            let examined = examine(&received, &order.id, &stage.persona, Some(&order), None, stage.now);
+            assert_eq!(matches!(examined, Examined::Answer(_)), refused, "{bytes} bytes");
+        }
+    });
+}
+
+#[test]
 fn an_order_that_is_over_takes_no_payment() {
     both(|mut stage| {
         let order = stage.order("42.50", "Rocket Shoes");

@@ -3,12 +3,14 @@
 mod stage;
 
 use merchant_widget::till::order::{Links, NewOrder, OrderFault, Returns, place};
+use merchant_widget::till::record::{Item, Order, SalesSession, Status};
 use merchant_widget::till::session::{needs_next, pick};
 use protocol::Protocol;
+use protocol::date::Date;
 use protocol::message::offer::Note;
-use protocol::money::Currency;
+use protocol::money::{Currency, Money};
 use protocol::offer::Offer;
-use protocol::value::{SessionId, Url};
+use protocol::value::{Reading, SessionId, Text, Url, Value as _};
 
 use stage::{SHOP, Stage, usd};
 
@@ -116,4 +118,86 @@ fn the_next_session_is_there_before_the_last_ends() {
     assert_eq!(pick(&both, usd, late).map(|session| session.id.number()), Some(7));
     session.closed = Some(late);
     assert_eq!(pick(&[stage.session.clone(), session], usd, late).map(|session| session.id.number()), Some(8));
+}
+
+#[test]
+fn a_session_is_usable_to_its_last_tenth_and_waning_from_its_last_three() {
+    let stage = Stage::of(Protocol::V2);
+    let usd = Currency::of("usd").expect("a currency");
+    let at = |millis: i64| Date::from_millis(stage.now.millis() + millis);
+    let all = [stage.session.clone()];
+    // 960 minutes are 57,600,000 milliseconds.
+    assert!(pick(&all, usd, at(51_839_999)).is_some() && pick(&all, usd, at(51_840_000)).is_none());
+    assert!(!needs_next(&all, usd, at(40_320_000)) && needs_next(&all, usd, at(40_320_001)));
+    for (used, waning) in [(63, false), (64, true)] {
+        let session = SalesSession { used, ..stage.session.clone() };
+        assert_eq!(needs_next(&[session], usd, stage.now), waning, "{used} of 90");
+    }
+}
+
+#[test]
+fn items_sum_to_the_price_in_its_currency() {
+    let mut stage = Stage::of(Protocol::V2);
+    let cad = |decimal: &str| Money::parse(&format!("cad {decimal}"), Reading::STRICT).expect("an amount");
+    let item = |quantity, unit| Item { name: Text::of("a shoe").expect("a text"), quantity, unit };
+    for (items, fits) in [
+        (vec![item(2, usd("21.25"))], true),
+        (vec![item(2, usd("20.00")), item(1, usd("2.50"))], true),
+        (vec![item(1, usd("42.50")), item(1, usd("0.01"))], false),
+        (vec![item(2, usd("42.50"))], false),
+        (vec![item(2, cad("21.25"))], false),
+        (vec![item(u32::MAX, Money::new(usd("1.00").currency, Money::MAX_MINOR))], false),
+    ] {
+        let new = NewOrder { items, ..new(&stage, "Rocket Shoes") };
+        let placed = placed(&mut stage, &new);
+        assert_eq!(matches!(placed, Err(OrderFault::Items(_))), !fits, "{:?}", new.items);
+        assert_eq!(placed.is_ok(), fits);
+    }
+}
+
+#[test]
+fn other_currencies_have_one_price_each() {
+    let mut stage = Stage::of(Protocol::V2);
+    let money = |text: &str| Money::parse(text, Reading::STRICT).expect("an amount");
+    for (prices, fits) in [
+        (&["cad 60.00", "eur 40.00"][..], true),
+        (&["cad 0.00"], false),
+        (&["cad 60.00", "cad 61.00"], false),
+        (&["usd 42.50"], false),
+        (&[], true),
+    ] {
+        let other_amounts: Vec<_> = prices.iter().map(|price| money(price)).collect();
+        let new = NewOrder { other_amounts, ..new(&stage, "Rocket Shoes") };
+        match placed(&mut stage, &new) {
+            Ok(order) => {
+                let offered = Offer::read(order.as_bytes()).expect("an offer").request.other_amounts;
+                assert_eq!(offered.map(|amounts| amounts.0), (!prices.is_empty()).then_some(new.other_amounts));
+                assert!(fits, "{prices:?}");
+            }
+            Err(fault) => assert!(!fits && matches!(fault, OrderFault::OtherAmount(_)), "{fault}"),
+        }
+    }
+}
+
+#[test]
+fn an_order_is_named_by_sixteen_letters_nobody_guesses() {
+    let mut stage = Stage::of(Protocol::V2);
+    let mut seen = std::collections::BTreeSet::new();
+    for _ in 0..64 {
+        let id = stage.order("1.00", "A shoe").id.to_string();
+        let groups: Vec<_> = id.split('-').map(str::len).collect();
+        assert_eq!(groups, [4; 4], "{id}");
+        seen.extend(id.chars().filter(|c| *c != '-'));
+    }
+    assert_eq!(seen.into_iter().collect::<String>(), "0123456789ABCDEFGHJKMNPQRSTVWXYZ");
+}
+
+#[test]
+fn an_order_is_open_up_to_its_last_moment() {
+    let mut stage = Stage::of(Protocol::V2);
+    let order = stage.order("1.00", "A shoe");
+    let after = Date::from_millis(order.expires.millis() + 1);
+    assert_eq!((order.status(order.expires), order.status(after)), (Status::Open, Status::Expired));
+    let collecting = Order { collecting: true, ..order };
+    assert_eq!(collecting.status(after), Status::Open, "its payment is on its way");
 }
