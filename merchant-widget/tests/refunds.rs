@@ -23,7 +23,7 @@ struct Paid {
     stage: Stage,
     server: X25519Opener,
     order: Order,
-    paid: CollectionLog,
+    collected: CollectionLog,
 }
 
 impl Paid {
@@ -35,7 +35,7 @@ impl Paid {
         let claim = stage.claim(&order, 1);
         let log = stage.underway(&[claim]).entries.remove(0).0;
         let order = Order { flag: Flag::Paid, ..order };
-        Self { stage, server, order, paid: CollectionLog { status: LogStatus::Success, ..log } }
+        Self { stage, server, order, collected: CollectionLog { status: LogStatus::Success, ..log } }
     }
 
     fn begin(
@@ -44,7 +44,7 @@ impl Paid {
         earlier: &[RefundLog],
     ) -> Result<(ChangeSet, Pending, RefundLog), RefundFault> {
         let (persona, new) = (self.stage.persona.clone(), NewRefund { amount, note: None });
-        begin(&persona, &self.order, &self.paid, earlier, &new, &mut self.stage.moment())
+        begin(&persona, &self.order, &self.collected, earlier, &new, &mut self.stage.moment())
     }
 
     fn fault(&mut self, amount: Option<&str>, earlier: &[RefundLog]) -> Option<RefundFault> {
@@ -123,9 +123,9 @@ fn an_order_that_is_not_paid_has_no_refund() {
     paid.order.flag = Flag::Pending;
     assert_eq!(paid.fault(None, &[]), Some(RefundFault::NotPaid));
     paid.order.flag = Flag::Paid;
-    paid.paid.status = LogStatus::Failure;
+    paid.collected.status = LogStatus::Failure;
     assert_eq!(paid.fault(None, &[]), Some(RefundFault::NotPaid));
-    paid.paid.status = LogStatus::Success;
+    paid.collected.status = LogStatus::Success;
     assert_eq!(paid.fault(None, &[]), None);
     paid.stage.persona.protocol = Protocol::V1;
     assert_eq!(paid.fault(None, &[]), Some(RefundFault::OldProtocol));
@@ -144,7 +144,7 @@ fn a_refund_is_asked_for_answered_and_kept() {
     assert_eq!((asked.amount, asked.order_id), (Some(usd("10.00")), paid.order.id.clone()));
     assert_eq!(
         (asked.payer_session_id, asked.payer_index),
-        (paid.paid.customer_session.clone(), paid.paid.customer_index)
+        (paid.collected.customer_session.clone(), paid.collected.customer_index)
     );
     let later = paid.stage.now.plus_secs(5);
     let (changes, done) = concluded(&log, &pending, reply.as_bytes(), later).expect("a success");
@@ -190,7 +190,7 @@ fn a_refusal_ends_a_refund_unless_it_is_not_about_it() {
     assert_eq!(kept(&refused(&log, &pending, &fault, later), &pending).0.status, LogStatus::Retry);
 
     let persona = paid.stage.persona.clone();
-    let (changes, next, asked) = again(&persona, &stale, &paid.paid, &mut paid.stage.moment()).expect("a request");
+    let (changes, next, asked) = again(&persona, &stale, &paid.collected, &mut paid.stage.moment()).expect("a request");
     assert!(next.transaction != pending.transaction);
     assert_eq!((asked.status, asked.transaction), (LogStatus::Attempt, next.transaction));
     assert_eq!((kept(&changes, &next), logs(&changes).len()), ((asked, false), 0));
