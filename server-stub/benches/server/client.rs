@@ -7,6 +7,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+/// How much of an answer is read at once, bytes.
+const CHUNK: usize = 1 << 16;
+
 /// What came of a load.
 pub struct Load {
     pub payments: usize,
@@ -74,10 +77,10 @@ impl Flood {
             let (stop, message, mut stream) = (stop.clone(), message.clone(), connect(server));
             std::thread::spawn(move || {
                 rustix::process::setpriority_process(None, 19).expect("a priority");
-                let (mut buffer, mut answered) = (Vec::new(), Answered::default());
+                let (mut buffer, mut chunk, mut answered) = (Vec::new(), vec![0; CHUNK], Answered::default());
                 while !stop.load(Ordering::Relaxed) {
                     stream.write_all(&message).expect("sent");
-                    let busy = answer(&mut stream, &mut buffer).contains("\nproblem: busy\n");
+                    let busy = answer(&mut stream, &mut buffer, &mut chunk).contains("\nproblem: busy\n");
                     answered = Answered { all: answered.all + 1, busy: answered.busy + u64::from(busy) };
                 }
                 answered
@@ -112,22 +115,21 @@ fn request(message: String) -> Vec<u8> {
 }
 
 fn run(stream: &mut TcpStream, requests: &[Vec<u8>]) -> (Vec<Duration>, Vec<String>) {
-    let mut buffer = Vec::with_capacity(1 << 20);
+    let (mut buffer, mut chunk) = (Vec::with_capacity(1 << 20), vec![0; CHUNK]);
     let one = |request: &Vec<u8>| {
         let start = Instant::now();
         stream.write_all(request).expect("sent");
-        let answer = answer(stream, &mut buffer);
+        let answer = answer(stream, &mut buffer, &mut chunk);
         (start.elapsed(), answer)
     };
     requests.iter().map(one).unzip()
 }
 
 /// Reads one answer of a length that is told; a server that is too busy says so in one, too.
-fn answer(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> String {
+fn answer(stream: &mut TcpStream, buffer: &mut Vec<u8>, chunk: &mut [u8]) -> String {
     buffer.clear();
-    let mut chunk = vec![0; 1 << 16];
     loop {
-        let read = stream.read(&mut chunk).expect("an answer");
+        let read = stream.read(chunk).expect("an answer");
         assert!(read > 0, "the server hung up: {}", String::from_utf8_lossy(buffer));
         buffer.extend_from_slice(&chunk[..read]);
         let Some(head) = buffer.windows(4).take(2_048).position(|bytes| bytes == b"\r\n\r\n") else { continue };

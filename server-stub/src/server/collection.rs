@@ -29,7 +29,9 @@ type Opened = Vec<Option<Result<Money, SessionFault>>>;
 struct Records {
     /// What was answered at this index of the payee.
     logged: Option<Logged>,
-    sessions: HashMap<u64, Session>,
+    /// The payee's session, whose money and uses a payment in it changes.
+    merchant: Option<Session>,
+    payers: HashMap<u64, Session>,
     collected: Collected,
 }
 
@@ -40,11 +42,11 @@ impl Server {
         let (session_id, index) = (collection.head.session_id.clone(), collection.head.index);
         let key = LogKey::Collection(session_id.number(), index);
         // The very same message is answered without any cryptography, whatever became of the session.
-        let logged = self.store.logged(&key).await?;
+        let (logged, merchant) = self.store.answer_and_session(&key, &session_id).await?;
         if let Some(logged) = logged.as_ref().filter(|logged| logged.message_hash == incoming.hash) {
             return Ok(Answer::Reply(logged.response.clone()));
         }
-        let merchant = self.session(&session_id).await?.ok_or(Trouble::Problem(Problem::SESSION_UNKNOWN))?;
+        let merchant = merchant.ok_or(Trouble::Problem(Problem::SESSION_UNKNOWN))?;
         let head = collection.head.clone();
         let opened = match collection.open(&merchant.secrets) {
             Ok(opened) => opened,
@@ -57,12 +59,8 @@ impl Server {
                 return Ok(Answer::Reply(write_receipts(protocol, &head, &merchant.secrets, &verdicts, &[], rng)?));
             }
         };
-        let records = self.records(&opened, logged).await?;
+        let records = self.records(&opened, (logged, Some(merchant.clone()))).await?;
         self.collect_opened(incoming, &opened, &merchant, key, records, rng).await.map(Answer::Reply)
-    }
-
-    async fn session(&self, id: &SessionId) -> Result<Option<Session>, StoreError> {
-        Ok(self.store.sessions(std::slice::from_ref(id)).await?.remove(&id.number()))
     }
 
     async fn collect_opened(
@@ -74,14 +72,15 @@ impl Server {
         mut records: Records,
         rng: &mut Rng,
     ) -> Result<String, Trouble> {
-        let payments = open_payments(opened, &records.sessions);
+        let payments = open_payments(opened, &records.payers);
         let mut rounds = Rounds::default();
         loop {
             let decided = self.collect_round(incoming, opened, merchant, &payments, records, &key, rng)?;
             if let Some(reply) = self.commit(decided, &mut rounds).await? {
                 return Ok(reply);
             }
-            records = self.records(opened, self.store.logged(&key).await?).await?;
+            let again = self.store.answer_and_session(&key, &opened.head().session_id).await?;
+            records = self.records(opened, again).await?;
         }
     }
 
@@ -106,16 +105,19 @@ impl Server {
         Ok((Some(changes), response))
     }
 
-    /// The sessions of payee and payers, and those of the payers' indexes that are used.
-    async fn records(&self, opened: &OpenCollection, logged: Option<Logged>) -> Result<Records, StoreError> {
+    /// The sessions of payers beside what is known of the payee's, and those of the payers' indexes that are used.
+    async fn records(
+        &self,
+        opened: &OpenCollection,
+        (logged, merchant): (Option<Logged>, Option<Session>),
+    ) -> Result<Records, StoreError> {
         let payer = |n: usize| (opened.payments[n].payer_session_id.clone(), opened.payments[n].payer_index);
         let keys: Vec<(SessionId, Index)> = (0..opened.payments.len()).map(payer).collect();
         let mut ids: Vec<SessionId> = keys.iter().map(|(session, _)| session.clone()).collect();
-        ids.push(opened.head().session_id.clone());
         ids.sort();
         ids.dedup();
-        let (sessions, collected) = (self.store.sessions(&ids).await?, self.store.collected(&keys).await?);
-        Ok(Records { logged, sessions, collected })
+        let (payers, collected) = self.store.sessions_and_collected(&ids, &keys).await?;
+        Ok(Records { logged, merchant, payers, collected })
     }
 }
 
@@ -135,8 +137,10 @@ fn decide(
     rng: &mut Rng,
 ) -> Result<(ChangeSet, String), Trouble> {
     let now = desk.now;
-    let Records { sessions: mut payers, collected, .. } = records;
-    let fresh = payers.remove(&merchant.id.number()).ok_or(Trouble::Problem(Problem::SESSION_UNKNOWN))?;
+    let Records { merchant: fresh, mut payers, collected, .. } = records;
+    let fresh = fresh.ok_or(Trouble::Problem(Problem::SESSION_UNKNOWN))?;
+    // No session pays into itself.
+    payers.remove(&fresh.id.number());
     if let Err(problem) = batch::usable(&fresh, opened.head().index, now) {
         return Ok((ChangeSet::default(), seal(opened, merchant, &whole(problem, desk.language), &[], rng)?));
     }

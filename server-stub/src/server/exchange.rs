@@ -172,6 +172,7 @@ impl Server {
         &self,
         incoming: &Incoming,
         opened: &Arc<OpenedRequest>,
+        signer: Option<Signer>,
         rng: &mut Rng,
     ) -> Result<Answer, Trouble> {
         let body = match opened.body::<M>() {
@@ -184,7 +185,7 @@ impl Server {
         let id = opened.head.id.as_ref().ok_or(Trouble::Problem(Problem::FORM))?;
         let key = to_base64(body.key().as_slice());
         let named = |signer: &Signer| same(key.as_bytes(), signer.key_name.as_bytes());
-        let signer = match self.signed_by::<M>(incoming, opened, id, named).await? {
+        let signer = match self.signed_by::<M>(incoming, opened, (id, signer), named).await? {
             Ok(signer) => signer,
             Err(refusal) => {
                 metrics::decided(M::TYPE, Some(&refusal.problem));
@@ -206,11 +207,10 @@ impl Server {
         &self,
         incoming: &Incoming,
         opened: &Arc<OpenedRequest>,
-        id: &PersonaId,
+        (id, signer): (&PersonaId, Option<Signer>),
         named: impl Fn(&Signer) -> bool,
     ) -> Result<Result<Signer, Refusal>, Trouble> {
-        let (signer, decoy) = (self.store.signer(id).await?, incoming.policy.keys.decoy(opened.protocol()).clone());
-        let opened = opened.clone();
+        let (opened, decoy) = (opened.clone(), incoming.policy.keys.decoy(opened.protocol()).clone());
         let authenticated = self.door.lane().run(move || authenticate::<M>(&opened, signer, &decoy)).await?;
         match authenticated.filter(named) {
             Some(signer) => {

@@ -84,7 +84,7 @@ use crate::door::{Door, PAUSE, TurnedAway};
 use crate::keys::ServerKeys;
 use crate::metrics::{self, Lane};
 use crate::store::record::{LogEntry, LogKey};
-use crate::store::{Change, ChangeSet, CommitError, Logged, Store, StoreError};
+use crate::store::{Change, ChangeSet, CommitError, Logged, Signer, Store, StoreError};
 use crate::vault::{Vault, sha256};
 
 /// A generator that may be kept while something is awaited.
@@ -255,7 +255,8 @@ impl Server {
     async fn answer_sealed(&self, incoming: &Incoming, rng: &mut Rng) -> Result<Answer, Trouble> {
         let head = RequestHead::read(&incoming.envelope.pairs, "", Reading::of(incoming.envelope.protocol)).ok();
         let asks = head.as_ref().and_then(|head| Some((head.id.as_ref()?, head.transaction)));
-        if let Some(reply) = self.answered_before(incoming, asks).await? {
+        let (answered, signer) = self.asked_before(incoming, asks).await?;
+        if let Some(reply) = answered {
             return Ok(Answer::Reply(reply));
         }
         let place = self.door.enter(incoming.address, asks.map(|(id, _)| id));
@@ -267,22 +268,22 @@ impl Server {
         let open = move || OpenedRequest::open(&envelope, |head, protocol| keys.find(&head.serverkey, protocol));
         let opened = Arc::new(self.door.lane().run(open).await??);
         match opened.kind() {
-            Some(Registration::TYPE) if opened.head.id.is_some() => self.modify(incoming, &opened, rng).await,
+            Some(Registration::TYPE) if opened.head.id.is_some() => self.modify(incoming, &opened, signer, rng).await,
             Some(Registration::TYPE) => self.register(incoming, &opened, rng).await,
-            Some(BindInstrument::TYPE) => self.exchange::<BindInstrument>(incoming, &opened, rng).await,
-            Some(BindAnswer::TYPE) => self.exchange::<BindAnswer>(incoming, &opened, rng).await,
-            Some(LoadUnload::TYPE) => self.exchange::<LoadUnload>(incoming, &opened, rng).await,
-            Some(OpenSession::TYPE) => self.exchange::<OpenSession>(incoming, &opened, rng).await,
-            Some(CloseSession::TYPE) => self.exchange::<CloseSession>(incoming, &opened, rng).await,
+            Some(BindInstrument::TYPE) => self.exchange::<BindInstrument>(incoming, &opened, signer, rng).await,
+            Some(BindAnswer::TYPE) => self.exchange::<BindAnswer>(incoming, &opened, signer, rng).await,
+            Some(LoadUnload::TYPE) => self.exchange::<LoadUnload>(incoming, &opened, signer, rng).await,
+            Some(OpenSession::TYPE) => self.exchange::<OpenSession>(incoming, &opened, signer, rng).await,
+            Some(CloseSession::TYPE) => self.exchange::<CloseSession>(incoming, &opened, signer, rng).await,
             // Extensions of the seed, which 1.0 does not know.
             Some(RefundPayment::TYPE) if opened.protocol() == Protocol::V2 => {
-                self.exchange::<RefundPayment>(incoming, &opened, rng).await
+                self.exchange::<RefundPayment>(incoming, &opened, signer, rng).await
             }
             Some(StatementRequest::TYPE) if opened.protocol() == Protocol::V2 => {
-                self.exchange::<StatementRequest>(incoming, &opened, rng).await
+                self.exchange::<StatementRequest>(incoming, &opened, signer, rng).await
             }
             Some(KeyChange::TYPE) if opened.protocol() == Protocol::V2 => {
-                self.exchange::<KeyChange>(incoming, &opened, rng).await
+                self.exchange::<KeyChange>(incoming, &opened, signer, rng).await
             }
             Some(AutoclosePersona::TYPE) => self.autoclose(incoming, &opened, rng).await,
             Some(MessageReport::TYPE) => self.report(incoming, &opened).await,
@@ -290,15 +291,18 @@ impl Server {
         }
     }
 
-    /// The reply to the very same message, if it was answered before; found without any cryptography.
-    async fn answered_before(
+    /// The reply to the very same message, if it was answered before; found without any cryptography. And what the persona
+    /// that it names signs with, which is looked for in any case.
+    async fn asked_before(
         &self,
         incoming: &Incoming,
         asks: Option<(&PersonaId, Num)>,
-    ) -> Result<Option<String>, Trouble> {
-        let Some((id, transaction)) = asks else { return Ok(None) };
-        let logged = self.store.logged(&LogKey::Persona(id.clone(), transaction.get())).await?;
-        Ok(logged.filter(|logged| logged.message_hash == incoming.hash).map(|logged| logged.response))
+    ) -> Result<(Option<String>, Option<Signer>), Trouble> {
+        let Some((id, transaction)) = asks else { return Ok((None, None)) };
+        let key = LogKey::Persona(id.clone(), transaction.get());
+        let (logged, signer) = self.store.answer_and_signer(&key, id).await?;
+        let logged = logged.filter(|logged| logged.message_hash == incoming.hash);
+        Ok((logged.map(|logged| logged.response), signer))
     }
 
     /// Commits what was decided and yields the reply; nothing if something else came first and it has to be decided anew.

@@ -30,12 +30,13 @@ impl Server {
         &self,
         incoming: &Incoming,
         opened: &Arc<OpenedRequest>,
+        signer: Option<Signer>,
         rng: &mut Rng,
     ) -> Result<Answer, Trouble> {
         let body = opened.body::<Registration>().map_err(Refusal::from)?;
         let id = opened.head.id.as_ref().ok_or(Trouble::Problem(Problem::FORM))?;
         let ours = |signer: &Signer| same(signer.public_key.spki(), body.pubkey.as_slice());
-        let signer = match self.signed_by::<Registration>(incoming, opened, id, ours).await? {
+        let signer = match self.signed_by::<Registration>(incoming, opened, (id, signer), ours).await? {
             Ok(signer) => signer,
             Err(refusal) => {
                 metrics::decided(Registration::TYPE, Some(&refusal.problem));

@@ -118,6 +118,33 @@ pub trait Store: Books {
         Ok((self.persona(id).await?, self.logged(key).await?))
     }
 
+    /// What was answered under a key, and what a persona signs with: together where that costs less.
+    async fn answer_and_signer(
+        &self,
+        key: &LogKey,
+        id: &PersonaId,
+    ) -> Result<(Option<Logged>, Option<Signer>), StoreError> {
+        Ok((self.logged(key).await?, self.signer(id).await?))
+    }
+
+    /// What was answered under a key, and a session: together where that costs less.
+    async fn answer_and_session(
+        &self,
+        key: &LogKey,
+        id: &SessionId,
+    ) -> Result<(Option<Logged>, Option<Session>), StoreError> {
+        Ok((self.logged(key).await?, self.sessions(std::slice::from_ref(id)).await?.remove(&id.number())))
+    }
+
+    /// Sessions, and which of these indexes are used: together where that costs less.
+    async fn sessions_and_collected(
+        &self,
+        ids: &[SessionId],
+        keys: &[(SessionId, Index)],
+    ) -> Result<(HashMap<u64, Session>, Collected), StoreError> {
+        Ok((self.sessions(ids).await?, self.collected(keys).await?))
+    }
+
     /// Those of these sessions that exist, open or not, by number.
     async fn sessions(&self, ids: &[SessionId]) -> Result<HashMap<u64, Session>, StoreError>;
 

@@ -114,6 +114,33 @@ impl Store for SqliteStore {
         self.read(|connection| Ok((load::persona_file(connection, id)?, load::logged(connection, key)?)))
     }
 
+    async fn answer_and_signer(
+        &self,
+        key: &LogKey,
+        id: &PersonaId,
+    ) -> Result<(Option<Logged>, Option<Signer>), StoreError> {
+        self.read(|connection| Ok((load::logged(connection, key)?, load::signer(connection, id)?)))
+    }
+
+    async fn answer_and_session(
+        &self,
+        key: &LogKey,
+        id: &SessionId,
+    ) -> Result<(Option<Logged>, Option<Session>), StoreError> {
+        self.read(|connection| {
+            let mut sessions = load::sessions(connection, std::slice::from_ref(id))?;
+            Ok((load::logged(connection, key)?, sessions.remove(&id.number())))
+        })
+    }
+
+    async fn sessions_and_collected(
+        &self,
+        ids: &[SessionId],
+        keys: &[(SessionId, Index)],
+    ) -> Result<(HashMap<u64, Session>, Collected), StoreError> {
+        self.read(|connection| Ok((load::sessions(connection, ids)?, load::collected(connection, keys)?)))
+    }
+
     async fn sessions(&self, ids: &[SessionId]) -> Result<HashMap<u64, Session>, StoreError> {
         self.read(|connection| load::sessions(connection, ids))
     }
