@@ -13,9 +13,11 @@
 //! | [`suite`] | the cryptography of protocols 1.0 and 2.0 behind one trait |
 //! | [`exchange`], [`collect`] | sealing and opening: public-key conversations, and payments inside sessions |
 //! | [`store`] | where clients keep their records: the trait, its memory version, its tests |
+//! | [`buggify`] | rare branches on demand, for tests |
 //!
 //! Invariant: no message text is interpreted twice. A reader either yields a typed record or a named fault.
 
+pub mod buggify;
 pub mod collect;
 pub mod date;
 pub mod envelope;

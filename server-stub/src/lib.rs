@@ -14,7 +14,7 @@
 //! | [`audit`] | proves the books |
 //! | [`backup`] | copies of the books, and books made of copies |
 //! | [`bank`] | the issuers of instruments |
-//! | [`buggify`] | rare branches on demand, for tests |
+//! | `buggify` | rare branches on demand, for tests (feature `buggify`) |
 //! | [`keys`], [`vault`] | the server's secrets |
 //! | [`till`] | the merchant computer 300 as a process |
 //! | [`hosted`] | the payment page of an order |
@@ -26,6 +26,7 @@ pub mod admin;
 pub mod audit;
 pub mod backup;
 pub mod bank;
+#[cfg(feature = "buggify")]
 pub mod buggify;
 pub mod cli;
 pub mod demo;

@@ -7,6 +7,8 @@ use server_stub::cli::{Cli, run};
 
 #[tokio::main]
 async fn main() -> ExitCode {
+    #[cfg(feature = "buggify")]
+    server_stub::buggify::arm();
     match run(Cli::parse()).await {
         Ok(code) => code,
         Err(error) => {

@@ -1,4 +1,4 @@
-//! Rare branches, made frequent by a seed in the real program ([`server_stub::buggify`]): a slow disk, a commit that is
+//! Rare branches, made frequent by a seed in the real program ([`protocol::buggify`]): a slow disk, a commit that is
 //! durable and reported as failed, a queue that is full. Whoever sends the same bytes again loses nothing.
 
 mod common;
@@ -10,10 +10,10 @@ use common::money;
 use common::payment::{Deal, Promise};
 use common::program::{Customer, Program, server_stub};
 use protocol::Protocol;
+use protocol::buggify::Site;
 use protocol::collect::Receipts;
 use protocol::message::payment::BatchHead;
 use server_stub::audit::audit;
-use server_stub::buggify::Site;
 use server_stub::store::sqlite::SqliteBooks;
 use server_stub::store::{BookRow, Books as _};
 use tokio::task::JoinSet;

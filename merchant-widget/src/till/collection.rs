@@ -15,6 +15,7 @@
 //!
 //! That the same CA1 goes out in another CA2 is harmless: the server reports the first outcome again, and no money moves.
 
+use protocol::buggify::{Site, strikes};
 use protocol::collect::{ReceiptFault, Receipts, ReceivedPayment, write_collection, write_payer_receipt};
 use protocol::date::Date;
 use protocol::exchange::write_error;
@@ -301,7 +302,8 @@ pub fn fitting(claims: Vec<Claim>) -> (Vec<Claim>, Vec<Claim>) {
     let (mut now, mut later) = (Vec::<Claim>::new(), Vec::new());
     for claim in claims {
         let taken = |order: &OrderId| now.iter().any(|other| other.order.id == *order);
-        let fits = now.len() < MAX_PAYMENTS && claim.order.amount.currency == currency && !taken(&claim.order.id);
+        let room = now.is_empty() || (now.len() < MAX_PAYMENTS && !strikes(Site::CollectionFull));
+        let fits = room && claim.order.amount.currency == currency && !taken(&claim.order.id);
         if fits { now.push(claim) } else { later.push(claim) }
     }
     (now, later)

@@ -50,6 +50,7 @@ use std::time::Instant;
 
 use protocol::FormFault;
 use protocol::Protocol;
+use protocol::buggify::{Site, strikes};
 use protocol::date::Date;
 use protocol::envelope::Envelope;
 use protocol::exchange::{OpenFault, OpenedRequest, write_error};
@@ -308,12 +309,14 @@ impl Server {
     /// Commits what was decided and yields the reply; nothing if something else came first and it has to be decided anew.
     async fn commit(&self, (changes, reply): Decided, rounds: &mut Rounds) -> Result<Option<String>, Trouble> {
         let Some(changes) = changes else { return Ok(Some(reply)) };
+        if strikes(Site::Overtaken) {
+            return rounds.another();
+        }
         match self.store.commit(changes).await {
             Ok(()) => Ok(Some(reply)),
             Err(CommitError::Conflict(conflict)) => {
                 tracing::debug!(%conflict, "decided anew");
-                rounds.0 += 1;
-                if rounds.0 < MAX_ROUNDS { Ok(None) } else { Err(Trouble::Busy) }
+                rounds.another()
             }
             Err(CommitError::Busy) => Err(Trouble::Busy),
             Err(CommitError::Store(error)) => Err(error.into()),
@@ -343,6 +346,14 @@ impl Server {
             }
         }
         Ok(due.len())
+    }
+}
+
+impl Rounds {
+    /// Something else came first: it is decided anew, but not for ever.
+    fn another(&mut self) -> Result<Option<String>, Trouble> {
+        self.0 += 1;
+        if self.0 < MAX_ROUNDS { Ok(None) } else { Err(Trouble::Busy) }
     }
 }
 

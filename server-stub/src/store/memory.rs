@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard};
 
 use async_trait::async_trait;
+use protocol::buggify::{Site, strikes};
 use protocol::date::Date;
 use protocol::money::{Currency, Money};
 use protocol::persona::PersonaId;
@@ -197,6 +198,9 @@ impl Store for MemoryStore {
 
     async fn commit(&self, set: ChangeSet) -> Result<(), CommitError> {
         let plan = Plan::of(&set)?;
+        if strikes(Site::CommitQueueFull) {
+            return Err(CommitError::Busy);
+        }
         let mut tables = self.lock();
         let applied = tables.apply(&plan, set);
         for table in tables.all() {

@@ -12,6 +12,7 @@ use merchant_widget::till::collection::{
 };
 use merchant_widget::till::payment::{Examined, examine, name_of, undecided};
 use merchant_widget::till::record::{Batch, BatchId, Persona};
+use protocol::buggify::{Site, strikes};
 use protocol::collect::ReceivedPayment;
 use protocol::message::payment::MAX_PAYMENTS;
 use protocol::money::Currency;
@@ -23,7 +24,6 @@ use tokio::time::{Instant, timeout};
 use super::desk::{Desk, Patience, TalkFault};
 use super::sessions::Sessions;
 use super::store::StoreFault;
-use crate::buggify::{Site, strikes};
 
 /// How many CA2s are under way at once; more would only make smaller batches.
 const FLIGHTS: usize = 4;

@@ -13,12 +13,12 @@ mod trust;
 mod webhooks;
 
 use protocol::Protocol;
+use protocol::buggify::Site;
 use protocol::envelope::Envelope;
 use protocol::offer::Offer;
 use protocol::outcome::{Problem, ResponseCode};
 use reqwest::header::{ACCESS_CONTROL_ALLOW_ORIGIN, ORIGIN};
 use serde_json::json;
-use server_stub::buggify::Site;
 use shopper::{Shopper, usd};
 use town::{Town, answer, http};
 
@@ -48,7 +48,7 @@ async fn an_order_is_paid(protocol: Protocol) {
     assert_eq!(town.line().collections.len(), collections, "neither went to the server");
 }
 
-/// A full queue and wallets that give up at once ([`server_stub::buggify`]): who asks again is served, once.
+/// A full queue and wallets that give up at once ([`protocol::buggify`]): who asks again is served, once.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_rare_at_a_till_happens_often_and_every_order_is_paid_once() {
     let mut town = Town::new(Protocol::V2, &[]).await;

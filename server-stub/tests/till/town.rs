@@ -34,7 +34,7 @@ impl Program {
         Self::start_in(args, lines, None)
     }
 
-    /// The same, with rare branches made frequent where `rare` says so ([`server_stub::buggify`]).
+    /// The same, with rare branches made frequent where `rare` says so ([`protocol::buggify`]).
     fn start_in(args: &[&str], lines: usize, rare: Option<&str>) -> (Self, Vec<String>) {
         let mut command = Command::new(env!("CARGO_BIN_EXE_server-stub"));
         command.envs(rare.map(|rare| ("PAY_CASH_BUGGIFY", rare)));

@@ -3,6 +3,7 @@
 //! The open vault's key lives in this memory and, so that a worker that is restarted need not ask again, in a memory of the
 //! browser that ends with it. Beside it stands when it locks: whoever comes later finds it locked, even where no alarm rang.
 
+use protocol::buggify::{Site, strikes};
 use protocol::store::{ChangeSet, Store};
 use wallet_messages::Done;
 
@@ -98,7 +99,7 @@ impl<S: Store, W: World> Wallet<S, W> {
     pub async fn lock_if_idle(&self) -> Result<(), WalletFault> {
         let now = self.world.now().millis();
         let idle = self.vault.borrow().as_ref().is_some_and(|opened| opened.locks_at_ms <= now);
-        if idle {
+        if idle || strikes(Site::EarlyTimer) {
             self.lock().await?;
         }
         Ok(())

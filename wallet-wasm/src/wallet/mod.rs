@@ -40,6 +40,7 @@ pub mod words;
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 
+use protocol::buggify::{Site, strikes};
 use protocol::store::{ChangeSet, CommitFault, Store};
 use wallet_messages::{
     AnswerChallenge, BindInstrument, Bound, Done, Load, Moved, OpenSession, Phase, ReadReceipt, ReceiptView, Register,
@@ -302,6 +303,9 @@ impl<S: Store, W: World> Wallet<S, W> {
     async fn try_commit(&self, changes: ChangeSet) -> Result<bool, WalletFault> {
         if changes.is_empty() {
             return Ok(true);
+        }
+        if strikes(Site::Overtaken) {
+            return Ok(false);
         }
         match self.store.commit(changes).await {
             Ok(()) => Ok(true),

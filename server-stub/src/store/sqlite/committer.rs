@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use protocol::buggify::{Site, strikes};
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
@@ -15,7 +16,6 @@ use super::super::plan::Plan;
 use super::super::{ChangeSet, CommitError, StoreError};
 use super::apply::apply;
 use super::{load, open_writer};
-use crate::buggify::{Site, strikes};
 
 /// How many changes may wait; with more the caller is told `busy`. A payment is three changes and takes some 40
 /// microseconds, so this is about a second of waiting.
