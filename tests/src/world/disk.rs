@@ -19,7 +19,7 @@ use server_stub::store as ledger;
 use server_stub::store::record::{Attempts, Charge, Epoch, InstrumentId, LogKey, Session, Transaction};
 
 use super::clockwork::{Owner, between, sleep};
-use super::fate::{moment, strikes};
+use super::fate::{WRITES, WROTE, moment, strikes};
 
 /// How long a slow disk takes at most, milliseconds.
 const SLOW_MILLIS: i64 = 2_000;
@@ -34,10 +34,10 @@ enum Write {
 }
 
 async fn before_write(party: Owner) -> Write {
-    moment(party, "writes").await;
+    moment(party, WRITES).await;
     if strikes("slow writes", |weather| weather.slow_disk) {
         sleep(between(1, SLOW_MILLIS)).await;
-        moment(party, "writes slowly").await;
+        moment(party, WRITES).await;
     }
     if strikes("writes failed", |weather| weather.write_fault) {
         return Write::Failed;
@@ -61,7 +61,7 @@ pub async fn write<T>(party: Owner, store: impl FnOnce() -> T) -> Result<T, Disk
         return Err(DiskFault);
     }
     let result = store();
-    moment(party, "wrote").await;
+    moment(party, WROTE).await;
     if matches!(write, Write::Doubtful) { Err(DiskFault) } else { Ok(result) }
 }
 
@@ -97,7 +97,7 @@ impl client::Store for WalletDisk {
             return fault();
         }
         let result = self.platter.commit(changes).await;
-        moment(self.party, "wrote").await;
+        moment(self.party, WROTE).await;
         if matches!(write, Write::Doubtful) { fault() } else { result }
     }
 }
@@ -210,7 +210,7 @@ impl ledger::Store for ServerDisk {
         }
         let result = self.platter.commit(set).await;
         self.writes.fetch_add(1, Ordering::Relaxed);
-        moment(self.party, "wrote").await;
+        moment(self.party, WROTE).await;
         if matches!(write, Write::Doubtful) { fault() } else { result }
     }
 }

@@ -7,6 +7,7 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::pending;
 
+use protocol::buggify;
 use rand::RngExt as _;
 use rand::rngs::StdRng;
 
@@ -22,7 +23,7 @@ pub struct Weather {
     /// A bit of a letter or its answer flips.
     pub altered: u32,
     /// The longest a letter takes, milliseconds. Letters that take different times overtake each other.
-    pub delay_millis: i64,
+    pub delay_millis: u32,
     /// A link is cut when somebody looks for work to do, for up to half a minute.
     pub cut: u32,
     /// A party dies at a moment.
@@ -39,6 +40,8 @@ pub struct Weather {
     pub server_clock: u32,
     /// The server's disk breaks for good, likewise, and its last backup takes its place. Backups are made where this is not 0.
     pub restore: u32,
+    /// A branch is taken that is rare in earnest ([`protocol::buggify`]).
+    pub rare: u32,
 }
 
 impl Weather {
@@ -56,6 +59,7 @@ impl Weather {
         clock_jump: 0,
         server_clock: 0,
         restore: 0,
+        rare: 0,
     };
 
     /// The weather of a seed: each kind of fault is away in one run of three, and up to its worst in the others.
@@ -71,38 +75,61 @@ impl Weather {
             write_doubt: up_to(50),
             slow_disk: up_to(100),
             clock_jump: up_to(20),
-            delay_millis: i64::from(up_to(5_000)).max(20),
+            delay_millis: up_to(5_000).max(20),
             server_clock: up_to(10),
             restore: up_to(20),
+            rare: up_to(150),
         }
+    }
+
+    /// Each fault under its name.
+    pub(super) fn faults(&mut self) -> [(&'static str, &mut u32); 13] {
+        [
+            ("lost", &mut self.lost),
+            ("repeated", &mut self.repeated),
+            ("altered", &mut self.altered),
+            ("delay", &mut self.delay_millis),
+            ("cut", &mut self.cut),
+            ("death", &mut self.death),
+            ("write-fault", &mut self.write_fault),
+            ("write-doubt", &mut self.write_doubt),
+            ("slow-disk", &mut self.slow_disk),
+            ("clock-jump", &mut self.clock_jump),
+            ("server-clock", &mut self.server_clock),
+            ("restore", &mut self.restore),
+            ("rare", &mut self.rare),
+        ]
     }
 
     /// The names of the faults that are not away, and this weather without each of them: what a shrinker tries.
     pub fn without_each(self) -> Vec<(&'static str, Self)> {
-        let calm = Self::CALM;
-        let all = [
-            ("lost", Self { lost: calm.lost, ..self }),
-            ("repeated", Self { repeated: calm.repeated, ..self }),
-            ("altered", Self { altered: calm.altered, ..self }),
-            ("delay", Self { delay_millis: calm.delay_millis, ..self }),
-            ("cut", Self { cut: calm.cut, ..self }),
-            ("death", Self { death: calm.death, ..self }),
-            ("write-fault", Self { write_fault: calm.write_fault, ..self }),
-            ("write-doubt", Self { write_doubt: calm.write_doubt, ..self }),
-            ("slow-disk", Self { slow_disk: calm.slow_disk, ..self }),
-            ("clock-jump", Self { clock_jump: calm.clock_jump, ..self }),
-            ("server-clock", Self { server_clock: calm.server_clock, ..self }),
-            ("restore", Self { restore: calm.restore, ..self }),
-        ];
-        all.into_iter().filter(|(_, weather)| *weather != self).collect()
+        let names = Self { ..Self::CALM }.faults().map(|(name, _)| name);
+        let away = names.into_iter().map(|name| {
+            let mut milder = self;
+            milder.calm(name);
+            (name, milder)
+        });
+        away.filter(|(_, milder)| *milder != self).collect()
+    }
+
+    /// A fault stays away.
+    pub(super) fn calm(&mut self, name: &str) {
+        let mut calm = Self::CALM;
+        let faults = self.faults().into_iter().zip(calm.faults());
+        faults.filter(|((own, _), _)| *own == name).for_each(|((_, fault), (_, calm))| *fault = *calm);
     }
 }
+
+/// The moment before a write: whoever dies at it has not written.
+pub const WRITES: &str = "writes";
+/// The moment after a write: whoever dies at it has written, and does not know.
+pub const WROTE: &str = "wrote";
 
 #[derive(Default)]
 struct Fate {
     weather: Option<Weather>,
-    /// Whether it was calm from the beginning.
-    calm: bool,
+    /// As it was at the beginning.
+    began: Option<Weather>,
     /// Deaths that are ordered, by number of moment.
     deaths: BTreeSet<u64>,
     moments: u64,
@@ -125,12 +152,13 @@ thread_local! {
 /// Begins a run. `deaths` are moments at which the party concerned dies, whatever the weather.
 pub fn begin(weather: Weather, deaths: BTreeSet<u64>, keep_diary: bool) {
     let diary = keep_diary.then(Vec::new);
-    FATE.set(Fate { weather: Some(weather), calm: weather == Weather::CALM, deaths, diary, ..Fate::default() });
+    FATE.set(Fate { weather: Some(weather), began: Some(weather), deaths, diary, ..Fate::default() });
+    buggify::throw(Some(|site| strikes(site.name(), |weather| weather.rare)));
 }
 
-/// Whether it was calm from the beginning.
-pub fn began_calm() -> bool {
-    FATE.with_borrow(|fate| fate.calm)
+/// The weather at the beginning of the run.
+pub fn began() -> Weather {
+    FATE.with_borrow(|fate| fate.began.unwrap_or(Weather::CALM))
 }
 
 /// The weather now.
@@ -146,6 +174,13 @@ pub fn calm_down() {
 /// Counts a thing that happened.
 pub fn count(name: &'static str) {
     FATE.with_borrow_mut(|fate| *fate.counts.entry(name).or_default() += 1);
+}
+
+/// Counts a thing if it happened.
+pub fn count_if(happened: bool, name: &'static str) {
+    if happened {
+        count(name);
+    }
 }
 
 /// What happened how often.
@@ -227,6 +262,11 @@ pub async fn moment(party: Owner, what: &'static str) {
     });
     note(party, what, String::new);
     if ordered || happens(weather().death) {
+        match what {
+            WRITES => count("writes lost with the dead"),
+            WROTE => count("writes of the dead"),
+            _ => {}
+        }
         die(party);
         pending::<()>().await;
     }

@@ -188,7 +188,7 @@ impl World {
 
     /// Whether the judge has anything against the books as they are.
     pub(super) fn look(&self) -> Result<(), Lie> {
-        self.lies.borrow_mut().extend(self.net.take_leaks());
+        self.lies.borrow_mut().extend(self.net.take_lies());
         self.lies.borrow_mut().extend(inspect("a log", &logs::take()).err());
         if let Some(lie) = self.lies.borrow_mut().pop() {
             return Err(lie);

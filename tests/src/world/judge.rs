@@ -13,6 +13,7 @@
 //! | I8 | at rest, wallets, tills and server agree |
 //! | I9 | no secret travels or lies about in the clear |
 //! | I10 | a restore loses what came after its backup, once, and nothing else; nothing of it is done again |
+//! | I11 | a message in which a bit flipped on its way is taken by nobody |
 //!
 //! After a restore (`past`), I1 to I7 go on from the backup: what was answered since is gone from the books, and the judge's
 //! sums with it. Everything older stays: rows of the journal, and answers to the same bytes. What is lost stays known here:
@@ -24,7 +25,7 @@
 //! - I8: a wallet or till may show what was lost as done, each payment and refund of it once; in all else, balances above all,
 //!   it comes to show what the server has.
 
-use std::collections::hash_map::DefaultHasher;
+use std::collections::hash_map::{self, DefaultHasher};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::hash::{Hash, Hasher as _};
 use std::rc::Rc;
@@ -108,12 +109,12 @@ impl Judge {
         self.past.look(books)
     }
 
-    /// What the server answers to a message.
+    /// What the server answers to a message; whether it answered so before.
     ///
     /// # Errors
     /// It answered the same bytes otherwise before.
-    pub fn hear(&mut self, message: &[u8], reply: &[u8]) -> Result<(), Lie> {
-        self.sums.hear(message, reply)
+    pub fn hear(&mut self, message: &[u8], reply: &[u8]) -> Result<bool, Lie> {
+        if super::server::is_error(reply) { Ok(false) } else { self.sums.answers.hear(message, reply) }
     }
 
     /// A backup is made of these books.
@@ -173,7 +174,7 @@ struct Sums {
     flows: HashMap<String, Flow>,
     /// What the entries of a refund move from the payee and to the payer, by reference.
     given_back: HashMap<String, (i64, i64)>,
-    answers: HashMap<u64, Rc<[u8]>>,
+    answers: Answers,
     looks: u64,
 }
 
@@ -435,22 +436,29 @@ impl Sums {
         }
         Ok(())
     }
+}
 
-    /// I6.
-    fn hear(&mut self, message: &[u8], reply: &[u8]) -> Result<(), Lie> {
-        let name = digest_of(message);
-        if super::server::is_error(reply) {
-            return Ok(());
-        }
-        match self.answers.get(&name) {
-            None => drop(self.answers.insert(name, reply.into())),
-            Some(known) if **known == *reply => {}
-            Some(known) => {
-                let (known, reply) = (String::from_utf8_lossy(known), String::from_utf8_lossy(reply));
-                return Err(format!("I6: one message, two answers:\n{known}\n{reply}"));
+/// What was answered to which bytes.
+#[derive(Clone, Default)]
+pub struct Answers(HashMap<u64, Rc<[u8]>>);
+
+impl Answers {
+    /// I6: an answer that stands; whether it was given before.
+    ///
+    /// # Errors
+    /// The same bytes were answered otherwise before.
+    pub fn hear(&mut self, message: &[u8], reply: &[u8]) -> Result<bool, Lie> {
+        match self.0.entry(digest_of(message)) {
+            hash_map::Entry::Vacant(place) => {
+                place.insert(reply.into());
+                Ok(false)
+            }
+            hash_map::Entry::Occupied(known) if **known.get() == *reply => Ok(true),
+            hash_map::Entry::Occupied(known) => {
+                let (known, reply) = (String::from_utf8_lossy(known.get()), String::from_utf8_lossy(reply));
+                Err(format!("I6: one message, two answers:\n{known}\n{reply}"))
             }
         }
-        Ok(())
     }
 }
 

@@ -5,6 +5,7 @@
 //! go wrong, and a calm one after which everybody must agree.
 
 pub mod clockwork;
+pub mod command;
 mod disk;
 pub mod fate;
 mod genesis;
@@ -117,15 +118,22 @@ impl World {
         }
     }
 
+    /// Half of the links that break are somebody's to the server, the others lie between any two parties.
+    fn cut_a_link(&self) {
+        let parties = self.parties();
+        let (one, other) = (*one_of(&parties), *one_of(&parties));
+        let other = if happens(500) || one == other { self.office.party } else { other };
+        self.net.cut(one, other, between(1_000, 30_000));
+    }
+
     /// Cuts links and turns clocks while things go wrong.
     async fn make_weather(&self) {
         let clocks: Vec<_> = self.stands.iter().map(|stand| &stand.wrong_millis).collect();
         let clocks: Vec<_> = clocks.into_iter().chain(self.seats.iter().map(|seat| &seat.wrong_millis)).collect();
         loop {
             sleep(500).await;
-            let parties = self.parties();
-            if fate::strikes("cuts", |weather| weather.cut) {
-                self.net.cut(*one_of(&parties), self.office.party, between(1_000, 30_000));
+            if fate::strikes("links cut", |weather| weather.cut) {
+                self.cut_a_link();
             }
             if fate::strikes("clock jumps", |weather| weather.clock_jump) {
                 one_of(&clocks).set(between(-JUMP_MILLIS, JUMP_MILLIS));

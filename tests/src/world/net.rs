@@ -1,23 +1,26 @@
 //! The network: letters and their answers, which get lost, late, repeated and damaged.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
 
+use protocol::buggify::{Site, strikes as rare};
 use protocol::money::Money;
 use rand::RngExt as _;
 use tokio::sync::oneshot;
 
 use super::clockwork::{self, Owner, between, now_millis, sleep, spawn};
-use super::fate::{self, moment, strikes};
-use super::judge::{Lie, inspect};
+use super::fate::{self, Weather, moment, strikes};
+use super::judge::{Answers, Lie, inspect};
 
 /// Nobody's: the network's own tasks never die.
 pub const NETWORK: Owner = Owner(u8::MAX);
 /// How long a caller waits for an answer, milliseconds: what a browser's or a till's patience comes to.
 const PATIENCE_MILLIS: i64 = 15_000;
+/// An answer that was given before.
+const AGAIN: &str = "answers of tills again";
 /// How often one letter arrives at most.
 const MOST_COPIES: usize = 3;
 
@@ -39,6 +42,8 @@ pub enum Letter {
     },
     /// A word at the counter: give back what this order paid.
     GiveBack(String),
+    /// Another: bring what was earned to the bank.
+    Settle,
 }
 
 /// An answer, if there is one.
@@ -52,8 +57,12 @@ pub struct Net {
     listening: RefCell<BTreeMap<Owner, Handler>>,
     /// Links that are cut, and until when.
     cut: RefCell<BTreeMap<(Owner, Owner), i64>>,
-    /// Secrets seen on the way.
-    leaks: RefCell<Vec<Lie>>,
+    /// What is wrong with what was said: secrets seen on the way, above all.
+    lies: RefCell<Vec<Lie>>,
+    /// What tills answered.
+    answers: RefCell<Answers>,
+    /// Letters as they were after a bit of them flipped.
+    altered: RefCell<HashSet<Vec<u8>>>,
 }
 
 impl Net {
@@ -74,7 +83,6 @@ impl Net {
 
     /// Cuts the link between two parties, both ways, for a while.
     pub fn cut(&self, one: Owner, other: Owner, millis: i64) {
-        fate::count("links cut");
         self.cut.borrow_mut().insert((one.min(other), one.max(other)), now_millis() + millis);
     }
 
@@ -85,12 +93,28 @@ impl Net {
 
     /// Something that a party says to people.
     pub fn overhear(&self, what: &str, said: &str) {
-        self.leaks.borrow_mut().extend(inspect(what, said.as_bytes()).err());
+        self.lies.borrow_mut().extend(inspect(what, said.as_bytes()).err());
     }
 
-    /// Secrets that travelled in the clear since this was last asked.
-    pub fn take_leaks(&self) -> Vec<Lie> {
-        self.leaks.take()
+    /// What a till answers for good.
+    pub fn hear(&self, asked: &[u8], answer: &[u8]) {
+        let heard = self.answers.borrow_mut().hear(asked, answer);
+        heard.map_or_else(|lie| self.lies.borrow_mut().push(lie), |again| fate::count_if(again, AGAIN));
+    }
+
+    /// What was wrong with what was said since this was last asked.
+    pub fn take_lies(&self) -> Vec<Lie> {
+        self.lies.take()
+    }
+
+    /// From now on a letter is one that a bit flipped in.
+    pub fn call_altered(&self, letter: &[u8]) {
+        self.altered.borrow_mut().insert(letter.to_owned());
+    }
+
+    /// Whether a letter is one that a bit flipped in.
+    pub fn was_altered(&self, letter: &[u8]) -> bool {
+        self.altered.borrow().contains(letter)
     }
 
     fn is_cut(&self, one: Owner, other: Owner) -> bool {
@@ -112,10 +136,11 @@ impl Net {
         }
         // Only the copies hold it now: when all are lost, there is nobody left to answer.
         drop(waiting);
+        let patience = if rare(Site::EarlyTimer) { 0 } else { PATIENCE_MILLIS };
         let answer = tokio::select! {
             biased;
             answer = answer => answer.ok(),
-            () = sleep(PATIENCE_MILLIS) => None,
+            () = sleep(patience) => None,
         };
         if answer.is_none() {
             // A caller learns of a lost letter by waiting, and what comes later finds nobody.
@@ -132,10 +157,10 @@ impl Net {
             return;
         }
         if let Letter::Message(bytes) | Letter::Pay { ca1: bytes, .. } = &letter {
-            self.leaks.borrow_mut().extend(inspect("a letter", bytes).err());
+            self.lies.borrow_mut().extend(inspect("a letter", bytes).err());
         }
         let is_keys = letter == Letter::Keys;
-        let letter = damaged(letter);
+        let letter = self.damaged(letter);
         let (sender, answer) = oneshot::channel();
         let Some(handler) = self.listening.borrow().get(&to).cloned() else { return };
         spawn(to, async move {
@@ -147,7 +172,7 @@ impl Net {
             }
         });
         let Ok(mut answer) = answer.await else { return };
-        self.leaks.borrow_mut().extend(inspect("an answer", &answer).err());
+        self.lies.borrow_mut().extend(inspect("an answer", &answer).err());
         sleep(delay()).await;
         if self.is_cut(from, to) || strikes("answers lost", |weather| weather.lost) {
             return;
@@ -163,27 +188,24 @@ impl Net {
             let _ = waiting.send(answer);
         }
     }
+
+    fn damaged(&self, mut letter: Letter) -> Letter {
+        if let Letter::Message(bytes) | Letter::Pay { ca1: bytes, .. } = &mut letter
+            && strikes("letters altered", |weather| weather.altered)
+        {
+            flip_a_bit(bytes);
+            self.call_altered(bytes);
+        }
+        letter
+    }
 }
 
 fn delay() -> i64 {
-    between(1, fate::weather().delay_millis)
-}
-
-fn damaged(letter: Letter) -> Letter {
-    if !strikes("letters altered", |weather| weather.altered) {
-        return letter;
+    let millis = between(1, fate::weather().delay_millis.into());
+    if millis > Weather::CALM.delay_millis.into() {
+        fate::count("letters delayed");
     }
-    match letter {
-        Letter::Message(mut message) => {
-            flip_a_bit(&mut message);
-            Letter::Message(message)
-        }
-        Letter::Pay { order, mut ca1 } => {
-            flip_a_bit(&mut ca1);
-            Letter::Pay { order, ca1 }
-        }
-        whole @ (Letter::Keys | Letter::Buy(_) | Letter::GiveBack(_)) => whole,
-    }
+    millis
 }
 
 fn flip_a_bit(bytes: &mut [u8]) {

@@ -12,7 +12,7 @@ use protocol::money::Currency;
 use protocol::persona::PersonaId;
 use protocol::value::{SessionId, from_base64};
 use server_stub::store::Refund;
-use server_stub::store::record::{Session, Transaction};
+use server_stub::store::record::{Entry, Reason, Session, Transaction};
 use wallet_wasm::record::log::PaymentLog;
 use wallet_wasm::record::pending::PendingPayment;
 use wallet_wasm::wallet::books::{Books, find};
@@ -22,7 +22,10 @@ use super::World;
 use super::fate;
 use super::judge::{Ledger, Lie, Lost, inspect};
 use super::shopper::Seat;
-use super::till::{Books as Till, Stand};
+use super::till::{Books as Till, Stand, settles};
+
+#[cfg(test)]
+mod tests;
 
 /// The result of something that never waits.
 pub fn at_once<T>(future: impl Future<Output = T>) -> T {
@@ -60,7 +63,20 @@ impl World {
         let judge = self.judge.borrow();
         let truth = Truth { ledger, collected, lost: judge.lost() };
         self.stands.iter().try_for_each(|stand| check_till(stand, &truth))?;
+        self.stands.iter().try_for_each(|stand| self.check_collected(stand))?;
         self.seats.iter().try_for_each(|seat| check_wallet(seat, &truth))
+    }
+}
+
+impl World {
+    /// I11: nothing was collected by a CA1 that was altered on its way.
+    fn check_collected(&self, stand: &Stand) -> Result<(), Lie> {
+        let books = stand.disk.borrow();
+        let mut paid = books.log.values().filter(|log| log.status == LogStatus::Success);
+        match paid.find(|log| self.net.was_altered(log.ca1.as_bytes())) {
+            Some(log) => Err(format!("I11: till {} collected a CA1 that was altered: {}", stand.party.0, log.ca1)),
+            None => Ok(()),
+        }
     }
 }
 
@@ -81,9 +97,9 @@ fn check_wallet(seat: &Seat, truth: &Truth<'_>) -> Result<(), Lie> {
             books.closings.len()
         ));
     }
-    // Protocol 1.0 has no statements: its wallets reckon what a session returned from when they think that it ended. Where an
-    // answer came late, a clock jumped or the server's books were lost, they may be wrong until the server tells a balance.
-    if seat.protocol != Protocol::V1 || fate::began_calm() {
+    // Protocol 1.0 has no statements. Its wallets believe the last balance that they were told, by the server's dates: where
+    // that clock was turned back, not before it is as late again.
+    if seat.protocol != Protocol::V1 || fate::began().server_clock == 0 {
         check_balances(who, &books, &truth.ledger)?;
     }
     seat.disk.dump().iter().try_for_each(|(place, bytes)| inspect(&format!("{place:?}"), bytes))?;
@@ -145,9 +161,13 @@ fn check_receipt(who: u8, log: &PaymentLog, truth: &Truth<'_>) -> Result<(), Lie
 
 fn check_till(stand: &Stand, truth: &Truth<'_>) -> Result<(), Lie> {
     let (who, books) = (stand.party.0, stand.disk.borrow());
+    inspect("a till's store", books.text().as_bytes())?;
     let Some(persona) = &books.persona else { return Err(format!("I8: till {who} never registered")) };
     if let Some(batch) = books.batches.iter().find(|batch| !batch.answered) {
         return Err(format!("I8: till {who} still waits for the answer to a CA2 of {}", batch.payments));
+    }
+    if books.pending.iter().any(settles) {
+        return Err(format!("I8: till {who} brings money to the bank for ever"));
     }
     let mut tally = BTreeMap::new();
     for order in books.orders.values() {
@@ -160,7 +180,27 @@ fn check_till(stand: &Stand, truth: &Truth<'_>) -> Result<(), Lie> {
         }
     }
     check_tally(who, &books, tally)?;
+    check_settlements(who, &books, &persona.id, truth)?;
     check_refunds(who, &books, &persona.id, truth)
+}
+
+/// What a till says that it brought to the bank is what the server paid out, where the server lost none of its books.
+fn check_settlements(who: u8, books: &Till, persona: &PersonaId, truth: &Truth<'_>) -> Result<(), Lie> {
+    let mut paid_out = BTreeMap::<Currency, i64>::new();
+    let own = format!("container/{persona}/");
+    let of_own = |entry: &&Entry| entry.reason == Reason::Unload && entry.debit.to_string().starts_with(&own);
+    for amount in truth.ledger.journal.iter().filter(of_own).map(|entry| entry.amount) {
+        *paid_out.entry(amount.currency).or_default() += amount.minor;
+    }
+    for amount in books.settled() {
+        *paid_out.entry(amount.currency).or_default() -= amount.minor;
+    }
+    match paid_out.iter().find(|(_, difference)| **difference != 0) {
+        Some((currency, more)) if truth.lost.restores == 0 => {
+            Err(format!("I8: till {who} knows of {more} minor units of {currency} too little at the bank"))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// An order is paid at the till if it is paid at the server, or was when that was lost; by the same payment, and by one.

@@ -1,7 +1,6 @@
 //! One run of the world: its schedule, its phases, its report, and the shortest schedule that still fails.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write as _;
 use std::rc::Rc;
 use std::sync::atomic::Ordering;
 
@@ -57,29 +56,6 @@ impl Schedule {
     pub fn of_restores(seed: u64, busy_millis: i64, deaths: impl IntoIterator<Item = u64>) -> Self {
         let weather = Weather { restore: 20, ..Weather::CALM };
         Self { weather, ..Self::calm(seed, busy_millis, deaths) }
-    }
-
-    /// The command that runs it again.
-    pub fn command(&self) -> String {
-        let mut line = format!("cargo run -q -p tests --bin world -- --seed {} --busy {}", self.seed, self.busy_millis);
-        let of_seed = Self::of_seed(self.seed).weather;
-        if self.weather == Weather::CALM {
-            line.push_str(" --calm");
-        } else {
-            let gone = of_seed.without_each();
-            let gone =
-                gone.iter().filter(|(name, _)| !self.weather.without_each().iter().any(|(other, _)| other == name));
-            for (name, _) in gone {
-                let _ = write!(line, " --without {name}");
-            }
-        }
-        if !self.fees {
-            line.push_str(" --without fees");
-        }
-        for death in &self.deaths {
-            let _ = write!(line, " --death {death}");
-        }
-        line
     }
 }
 
@@ -170,7 +146,7 @@ impl Genesis {
 }
 
 /// Lets things go wrong until `busy_until`, then waits until everybody agrees; yields the server's books.
-fn watch(world: &Rc<World>, busy_until: i64) -> Result<Ledger, Lie> {
+pub(super) fn watch(world: &Rc<World>, busy_until: i64) -> Result<Ledger, Lie> {
     let mut tasks = Tasks::default();
     let mut seen = u64::MAX;
     let mut after_each = || {

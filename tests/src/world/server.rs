@@ -9,21 +9,25 @@ use std::sync::atomic::AtomicU64;
 use protocol::date::Date;
 use protocol::envelope::Envelope;
 use protocol::persona::PersonaId;
-use protocol::value::{Reading, Value as _};
+use protocol::value::{Index, Reading, SessionId, Value as _, from_base64};
 use server_stub::bank::Sandbox;
 use server_stub::keys::ServerKeys;
 use server_stub::server::fee::Fees;
 use server_stub::server::{Answer, Config, Server};
 use server_stub::store::record::LogKey;
-use server_stub::store::{MemoryStore, Store as _};
+use server_stub::store::{Logged, MemoryStore, Store as _};
 use server_stub::vault::Vault;
+use sha2::{Digest as _, Sha256};
 
 use super::clockwork::{Owner, fork, now_millis, sleep, spawn};
 use super::disk::ServerDisk;
+use super::fate;
 use super::judge::{Judge, Lie};
 use super::net::{Letter, Net};
 use super::rest::at_once;
 
+/// An answer that was given before.
+const AGAIN: &str = "answers of the server again";
 /// How often the server looks for sessions whose time is up, milliseconds.
 const SWEEP_MILLIS: i64 = 10_000;
 
@@ -78,14 +82,15 @@ impl Office {
 pub struct Machine {
     server: Server,
     office: Office,
+    net: Rc<Net>,
     judge: Rc<RefCell<Judge>>,
     lies: Rc<RefCell<Vec<Lie>>>,
 }
 
 impl Machine {
     /// Starts the server on its disk.
-    pub fn start(office: &Office, net: &Net, judge: Rc<RefCell<Judge>>, lies: Rc<RefCell<Vec<Lie>>>) {
-        let machine = Rc::new(Self { server: office.open(), office: office.clone(), judge, lies });
+    pub fn start(office: &Office, net: &Rc<Net>, judge: Rc<RefCell<Judge>>, lies: Rc<RefCell<Vec<Lie>>>) {
+        let machine = Rc::new(Self { server: office.open(), office: office.clone(), net: Rc::clone(net), judge, lies });
         let listener = Rc::clone(&machine);
         net.listen(office.party, move |letter| {
             let machine = Rc::clone(&listener);
@@ -98,16 +103,21 @@ impl Machine {
         match letter {
             Letter::Keys => serde_json::to_vec(&self.server.published()).ok(),
             Letter::Message(message) => self.handle(&message).await,
-            Letter::Buy(_) | Letter::Pay { .. } | Letter::GiveBack(_) => None,
+            Letter::Buy(_) | Letter::Pay { .. } | Letter::GiveBack(_) | Letter::Settle => None,
         }
     }
 
     async fn handle(&self, message: &[u8]) -> Option<Vec<u8>> {
         let mut rng = fork();
         let Answer::Reply(reply) = self.server.handle(message, self.office.now(), &mut rng).await else { return None };
-        if is_kept(&self.office.platter(), message) {
+        let kept = kept(&self.office.platter(), message);
+        if self.net.was_altered(message) && kept.as_ref().is_some_and(|kept| kept.message_hash == hash_of(message)) {
+            let message = String::from_utf8_lossy(message);
+            self.lies.borrow_mut().push(format!("I11: the server took a message that was altered: {message}"));
+        }
+        if kept.is_some() {
             let heard = self.judge.borrow_mut().hear(message, reply.as_bytes());
-            self.lies.borrow_mut().extend(heard.err());
+            heard.map_or_else(|lie| self.lies.borrow_mut().push(lie), |again| fate::count_if(again, AGAIN));
         }
         Some(reply.into_bytes())
     }
@@ -121,13 +131,21 @@ impl Machine {
     }
 }
 
-/// Whether the answer to a message is kept for ever: all but statements, which change nothing.
-fn is_kept(platter: &MemoryStore, message: &[u8]) -> bool {
-    let Ok(envelope) = Envelope::parse(message) else { return false };
-    let persona = envelope.pairs.get("id").and_then(|id| PersonaId::parse(id, Reading::STRICT));
-    let transaction = envelope.pairs.get("transaction").and_then(|number| number.parse().ok());
-    let Some((persona, transaction)) = persona.zip(transaction) else { return true };
-    at_once(platter.logged(&LogKey::Persona(persona, transaction))).is_ok_and(|logged| logged.is_some())
+/// What is kept for ever of the answer to a message: nothing of statements, which change nothing, nor of R1s here.
+fn kept(platter: &MemoryStore, message: &[u8]) -> Option<Logged> {
+    let pairs = Envelope::parse(message).ok()?.pairs;
+    let persona = pairs.get("id").and_then(|id| PersonaId::parse(id, Reading::STRICT));
+    let transaction = pairs.get("transaction").and_then(|number| number.parse().ok());
+    let session = pairs.get("session-id").and_then(from_base64).and_then(SessionId::of);
+    let index = pairs.get("index").and_then(|index| Index::parse(index, Reading::STRICT));
+    let of_persona = persona.zip(transaction).map(|(id, number)| LogKey::Persona(id, number));
+    let key = of_persona.or_else(|| session.zip(index).map(|(id, index)| LogKey::Collection(id.number(), index)))?;
+    at_once(platter.logged(&key)).ok().flatten()
+}
+
+/// As the log has it.
+fn hash_of(message: &[u8]) -> [u8; 32] {
+    Sha256::digest(message).into()
 }
 
 /// Whether a message is an `error`, which is not stored and so need not come again.

@@ -115,6 +115,7 @@ impl World for Browser {
     fn changed(&self) {}
 
     fn outcome(&self, page: &Page, outcome: &PageOutcome) {
+        self.net.overhear("what a page is told", &format!("{outcome:?}"));
         note(self.seat.party, "page is told", || format!("{} {outcome:?}", page.id));
     }
 }
@@ -139,6 +140,8 @@ enum Button {
     Close,
     Resume,
     GiveBack,
+    Settle,
+    ChangeKey,
     Refresh,
 }
 
@@ -151,21 +154,24 @@ impl Button {
             30..82 => Self::Pay,
             82..88 => Self::Close,
             88..92 => Self::Resume,
-            92..97 => Self::GiveBack,
+            92..96 => Self::GiveBack,
+            96..98 => Self::Settle,
             _ => Self::Refresh,
         }
     }
 }
 
 /// Every procedure once: what is pressed in a world that is told step by step.
-const STORY: [Button; 9] = [
+const STORY: [Button; 11] = [
     Button::Load,
     Button::Open,
     Button::Pay,
     Button::Pay,
     Button::GiveBack,
+    Button::ChangeKey,
     Button::Close,
     Button::Unload,
+    Button::Settle,
     Button::Refresh,
     Button::Resume,
 ];
@@ -222,6 +228,7 @@ impl Hand {
 
     async fn press_anything(&self, rest_millis: i64) {
         while now_millis() < rest_millis {
+            self.unlock().await;
             let button = Button::choose();
             let outcome = self.press(button).await;
             note(self.seat.party, "pressed", || format!("{button:?}: {outcome:?}"));
@@ -264,13 +271,16 @@ impl Hand {
 
     async fn push(&self, button: Button) -> Result<(), String> {
         match button {
-            Button::Load => self.load().await,
+            Button::Load => self.load(between(1, 20_000)).await,
             Button::Unload => self.unload().await,
             Button::Open => self.wallet.open_session(session()).await.map(drop).map_err(|fault| fault.to_string()),
             Button::Pay => self.pay().await,
             Button::Close => self.close().await,
             Button::Resume => self.wallet.resume().await.map(drop).map_err(|fault| fault.to_string()),
             Button::GiveBack => self.ask_back().await,
+            Button::Settle => self.ask_to_settle().await,
+            // In the story alone: a copied profile is worthless from then on.
+            Button::ChangeKey => self.wallet.change_key().await.map(drop).map_err(|fault| fault.to_string()),
             Button::Refresh => self.wallet.refresh().await.map(drop).map_err(|fault| fault.to_string()),
         }
     }
@@ -286,13 +296,19 @@ impl Hand {
         heard.map(drop).ok_or_else(|| "the till does not say that it will".to_owned())
     }
 
+    /// Asks a merchant to bring what was earned to the bank.
+    async fn ask_to_settle(&self) -> Result<(), String> {
+        let heard = self.net.call(self.seat.party, one_of(&self.tills).1, Letter::Settle).await;
+        heard.map(drop).ok_or_else(|| "the till does not say that it will".to_owned())
+    }
+
     async fn instrument(&self) -> Option<String> {
         Some(self.wallet.state().await.ok()?.home?.instruments.first()?.id.clone())
     }
 
-    async fn load(&self) -> Result<(), String> {
+    async fn load(&self, minor: i64) -> Result<(), String> {
         let instrument = self.instrument().await.ok_or("no instrument")?;
-        let input = Load { instrument, amount: cents(between(1, 20_000)) };
+        let input = Load { instrument, amount: cents(minor) };
         self.wallet.load(input).await.map(drop).map_err(|fault| fault.to_string())
     }
 
@@ -333,18 +349,28 @@ impl Hand {
         self.wallet.close_session(&id).await.map(drop).map_err(|fault| fault.to_string())
     }
 
-    /// Finishes what waits and closes what is open. A wallet that was left alone has locked itself.
-    async fn clear_up(&self) {
+    /// A wallet that was left alone has locked itself.
+    async fn unlock(&self) {
         if self.wallet.state().await.is_ok_and(|state| state.phase == Phase::Locked) {
             let _ = self.wallet.unlock(CANARY_PASSPHRASE).await;
         }
+    }
+
+    /// Finishes what waits and closes what is open.
+    async fn clear_up(&self) {
+        self.unlock().await;
         let _ = self.wallet.resume().await;
         let Ok(Some(home)) = self.wallet.state().await.map(|state| state.home) else { return };
         for session in home.sessions.iter().filter(|session| session.state != SessionState::Closed) {
             let _ = self.wallet.close_session(&session.id).await;
         }
-        // What merchants gave back is told by statements alone, and those of protocol 1.0 do not.
-        let _ = self.wallet.refresh().await;
+        // What merchants gave back, and what came while an answer was lost, is told by statements; protocol 1.0 has none, and
+        // there the answer to the next load tells the balance.
+        if self.seat.protocol == Protocol::V1 {
+            let _ = self.load(1).await;
+        } else {
+            let _ = self.wallet.refresh().await;
+        }
     }
 }
 
@@ -353,7 +379,9 @@ fn cents(minor: i64) -> String {
 }
 
 fn session() -> OpenSession {
-    let minutes = u32::try_from(between(1, 20)).unwrap_or(1);
+    // Half of them end in the middle of something.
+    let longest = if happens(500) { 1 } else { 20 };
+    let minutes = u32::try_from(between(1, longest)).unwrap_or(1);
     let uses = u16::try_from(between(1, 8)).unwrap_or(1);
     OpenSession { amount: cents(between(100, 9_000)), minutes, uses, note: String::new() }
 }

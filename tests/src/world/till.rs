@@ -13,6 +13,7 @@ use merchant_widget::till::session::{self, SessionLimits};
 use merchant_widget::till::setup::{self, Account, Application};
 use merchant_widget::till::{Change, ChangeSet, Moment};
 use protocol::Protocol;
+use protocol::buggify::{Site, strikes};
 use protocol::collect::ReceivedPayment;
 use protocol::date::Date;
 use protocol::keys::Published;
@@ -26,9 +27,11 @@ use tokio::sync::{Notify, oneshot};
 
 mod books;
 mod refunds;
+mod settling;
 
 pub use books::Books;
 use books::Conflict;
+pub use settling::is_of_it as settles;
 
 use super::clockwork::{Owner, fork, now_millis, sleep, spawn};
 use super::disk::{self, DiskFault};
@@ -38,7 +41,7 @@ use super::net::{Letter, Net};
 /// How long an order stands, seconds.
 const ORDER_SECS: i64 = 120;
 /// What a sales session is asked for: little, so that it rolls over within a run.
-const SESSION_MINUTES: u64 = 5;
+const SESSION_MINUTES: u64 = 2;
 const SESSION_USES: u64 = 12;
 /// How long a wallet is kept waiting, milliseconds.
 const WALLET_PATIENCE_MILLIS: i64 = 12_000;
@@ -133,6 +136,7 @@ impl Till {
         spawn(party, Rc::clone(&till).collect());
         spawn(party, Rc::clone(&till).keep_sessions());
         spawn(party, Rc::clone(&till).keep_refunds());
+        spawn(party, Rc::clone(&till).keep_settling());
         till.launch();
         till
     }
@@ -181,9 +185,22 @@ impl Till {
     async fn answer(&self, letter: Letter) -> Option<Vec<u8>> {
         match letter {
             Letter::Buy(price) => self.place(price).await.map(String::into_bytes),
-            Letter::Pay { order, ca1 } => self.take(&order, ca1).await,
+            Letter::Pay { order, ca1 } => {
+                let answer = self.take(&order, ca1.clone()).await?;
+                self.hear(&order, &ca1, &answer);
+                Some(answer)
+            }
             Letter::GiveBack(order) => self.give_back(&order).await,
+            Letter::Settle => self.settle().await,
             Letter::Message(_) | Letter::Keys => None,
+        }
+    }
+
+    /// The judge hears what is answered for good.
+    fn hear(&self, order: &str, ca1: &[u8], answer: &[u8]) {
+        let read = ReceivedPayment::read(ca1);
+        if read.is_ok_and(|received| self.disk.borrow().is_decided(&name_of(&received))) {
+            self.net.hear(&[self.name.as_bytes(), order.as_bytes(), ca1].concat(), answer);
         }
     }
 
@@ -198,6 +215,12 @@ impl Till {
         }
         let (sender, answer) = oneshot::channel();
         let (name, protocol) = (name_of(&received), received.protocol);
+        if strikes(Site::TillQueueFull) {
+            // Whoever else waits for this CA1 asks again as well.
+            self.tell(&name, None);
+            return Some(undecided(protocol).into_bytes());
+        }
+        let patience = if strikes(Site::EarlyTimer) { 0 } else { WALLET_PATIENCE_MILLIS };
         self.waiting.borrow_mut().entry(name.clone()).or_default().push(sender);
         self.texts.borrow_mut().insert(name, String::from_utf8(ca1).ok()?);
         self.queue.borrow_mut().push(received);
@@ -205,7 +228,7 @@ impl Till {
         tokio::select! {
             biased;
             answer = answer => Some(answer.ok()?.into_bytes()),
-            () = sleep(WALLET_PATIENCE_MILLIS) => Some(undecided(protocol).into_bytes()),
+            () = sleep(patience) => Some(undecided(protocol).into_bytes()),
         }
     }
 
@@ -350,7 +373,7 @@ impl Till {
 
     async fn look_after(&self, currency: Currency) -> Result<(), Stop> {
         let Some(persona) = self.disk.borrow().persona.clone() else { return self.register().await };
-        if !self.disk.borrow().bound {
+        if self.disk.borrow().instrument.is_none() {
             return self.bind(&persona).await;
         }
         let begun = self.begun(|purpose| matches!(purpose, Purpose::Opening(other) if *other == currency));

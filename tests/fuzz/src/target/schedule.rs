@@ -16,7 +16,7 @@ pub fn run(data: &[u8]) {
         genesis.run(&schedule, false).err()
     });
     if let Some(failure) = failure {
-        panic!("{}\n{schedule:?}", failure.lie);
+        panic!("{}\nagain with: {}", failure.lie, schedule.command());
     }
 }
 
@@ -25,7 +25,7 @@ fn schedule(data: &[u8]) -> Schedule {
     let mut bytes = data.iter().copied();
     let mut byte = || bytes.next().map_or(0, u64::from);
     let mut up_to = |worst: u64| u32::try_from(byte() * worst / 255).expect("small");
-    let weather = Weather {
+    let mut weather = Weather {
         lost: up_to(300),
         repeated: up_to(500),
         altered: up_to(50),
@@ -35,13 +35,16 @@ fn schedule(data: &[u8]) -> Schedule {
         write_doubt: up_to(50),
         slow_disk: up_to(100),
         clock_jump: up_to(20),
-        delay_millis: i64::from(up_to(5_000)).max(20),
+        delay_millis: up_to(5_000).max(20),
         server_clock: up_to(10),
         restore: up_to(20),
+        rare: 0,
     };
     let busy_millis = 5_000 + i64::from(up_to(40_000));
     let seed = byte() << 8 | byte();
-    let fees = byte() % 2 == 1;
+    let last = byte();
+    let fees = last % 2 == 1;
+    weather.rare = u32::try_from(last / 2).expect("small");
     let mut deaths = std::collections::BTreeSet::new();
     let mut moment = 0;
     for step in data.iter().skip(16).take(64) {

@@ -191,7 +191,8 @@ fn a_journal_that_forgets_or_changes_is_seen() {
 #[test]
 fn two_answers_and_secrets_are_seen() {
     let mut judge = Judge::default();
-    assert_eq!(judge.hear(b"a question", b"an answer"), Ok(()));
+    assert_eq!(judge.hear(b"a question", b"an answer"), Ok(false));
+    assert_eq!(judge.hear(b"a question", b"an answer"), Ok(true));
     assert!(judge.hear(b"a question", b"another").expect_err("two answers").starts_with("I6"));
     assert!(inspect("a letter", CANARY_ACCOUNT.as_bytes()).expect_err("a secret").starts_with("I9"));
 }

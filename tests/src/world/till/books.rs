@@ -3,8 +3,11 @@
 use std::collections::BTreeMap;
 
 use merchant_widget::till::collection::Underway;
-use merchant_widget::till::record::{Batch, CollectionLog, Order, Pending, Persona, SalesSession};
+use merchant_widget::till::record::{
+    Batch, CollectionLog, Instrument, LogStatus, Order, Pending, Persona, SalesSession,
+};
 use merchant_widget::till::refund::RefundLog;
+use merchant_widget::till::settlement::Settlement;
 use merchant_widget::till::{Change, ChangeSet};
 
 /// What a till keeps on its disk.
@@ -12,8 +15,8 @@ use merchant_widget::till::{Change, ChangeSet};
 pub struct Books {
     /// Record 320.
     pub persona: Option<Persona>,
-    /// Whether record 330 is there.
-    pub bound: bool,
+    /// Record 330.
+    pub instrument: Option<Instrument>,
     /// Records 360.
     pub sessions: Vec<SalesSession>,
     /// Records 320N.
@@ -26,6 +29,8 @@ pub struct Books {
     pub batches: Vec<Batch>,
     /// What goes back.
     pub refunds: BTreeMap<String, RefundLog>,
+    /// What goes to the bank, by its transaction.
+    pub settlements: BTreeMap<u64, Settlement>,
 }
 
 /// Somebody was faster.
@@ -41,6 +46,10 @@ impl Books {
                 session.version.0 == stored.map_or(0, |stored| stored.version.0)
             }
             Change::PutCollection(log) => log.version.0 == self.log.get(&log.payment).map_or(0, |log| log.version.0),
+            Change::PutSettlement(settlement) => {
+                let stored = self.settlements.get(&settlement.transaction.get());
+                settlement.version.0 == stored.map_or(0, |stored| stored.version.0)
+            }
             Change::PutRefund(log) => log.version.0 == self.refunds.get(log.id.as_str()).map_or(0, |log| log.version.0),
             _ => true,
         }
@@ -60,7 +69,7 @@ impl Books {
     fn put(&mut self, change: Change) {
         match change {
             Change::PutPersona(persona) => self.persona = Some(persona),
-            Change::PutInstrument(_) => self.bound = true,
+            Change::PutInstrument(instrument) => self.instrument = Some(instrument),
             Change::PutPending(pending) => self.pending.push(pending),
             Change::DeletePending(transaction) => self.pending.retain(|pending| pending.transaction != transaction),
             Change::PutOrder(mut order) => {
@@ -89,9 +98,26 @@ impl Books {
                 log.version.0 += 1;
                 self.refunds.insert(log.id.as_str().to_owned(), log);
             }
-            // Logs that no step reads again here.
-            Change::PutOpening(_) | Change::PutSettlement(_) => {}
+            Change::PutSettlement(mut settlement) => {
+                settlement.version.0 += 1;
+                self.settlements.insert(settlement.transaction.get(), settlement);
+            }
+            // A log that no step reads again.
+            Change::PutOpening(_) => {}
         }
+    }
+
+    /// What lies on its disk but its own keys and its own account, which its LU1s name: its owner's, like the till.
+    pub fn text(&self) -> String {
+        let requests: Vec<_> = self.pending.iter().map(|pending| serde_json::json!(pending.request)).collect();
+        let (orders, log, batches) = (&self.orders, &self.log, &self.batches);
+        let (refunds, settlements) = (&self.refunds, &self.settlements);
+        format!("{requests:?} {orders:?} {log:?} {batches:?} {refunds:?} {settlements:?}")
+    }
+
+    /// Whether a CA1 has its final answer.
+    pub fn is_decided(&self, payment: &str) -> bool {
+        self.log.get(payment).is_some_and(|log| matches!(log.status, LogStatus::Success | LogStatus::Failure))
     }
 
     /// A CA2 with all that its CA3 decides.
