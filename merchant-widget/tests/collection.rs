@@ -11,13 +11,13 @@ use protocol::collect::{PayerReceiptFault, read_payer_receipt};
 use protocol::envelope::Envelope;
 use protocol::exchange::write_error;
 use protocol::message::ErrorMessage;
-use protocol::message::payment::NoteHash;
+use protocol::message::payment::{NoteHash, PaymentReceipt};
 use protocol::money::Currency;
 use protocol::outcome::{Problem, ResponseCode};
 use protocol::persona::{PersonaId, RequestedId};
-use protocol::value::{Reading, Value as _};
+use protocol::value::{Index, Reading, SessionId, Token, Value as _};
 
-use stage::{Stage, logs, orders, received, sessions, usd};
+use stage::{Stage, batches, logs, orders, received, sessions, usd};
 
 fn both(test: impl Fn(Stage)) {
     for protocol in Protocol::ALL {
@@ -284,6 +284,79 @@ fn only_the_server_decides() {
         let exchanged = merchant_widget::till::collection::Underway { entries: second.entries, ..first };
         let fault = conclude(&exchanged, good.as_bytes(), stage.now).expect_err("verdicts on other payments");
         assert_eq!(fault, ConcludeFault::OtherPayments);
+    });
+}
+
+#[test]
+fn an_order_is_paid_by_its_whole_price_alone() {
+    both(|mut stage| {
+        let order = stage.order("42.50", "Rocket Shoes");
+        let claims = [stage.claim(&order, 1)];
+        let underway = stage.underway(&claims);
+        for (credited, flag, paid) in [
+            ("42.50", Flag::Paid, Some(stage.now)),
+            ("42.49", Flag::NotPaid(Problem::AMOUNT_MISMATCH), None),
+            ("42.51", Flag::NotPaid(Problem::AMOUNT_MISMATCH), None),
+        ] {
+            let change = |receipt: &mut PaymentReceipt| receipt.collected_amount = Some(usd(credited));
+            let ca3 = stage.changed_ca3(&underway.batch, |_| Ok(()), change);
+            let concluded = conclude(&underway, ca3.as_bytes(), stage.now).expect("a CA3");
+            let Concluded::Decided(changes, _) = concluded else { panic!("decided") };
+            let order = orders(&changes).remove(0);
+            assert_eq!((order.flag, order.paid, order.collecting), (flag, paid, false), "{credited}");
+            assert_eq!(sessions(&changes)[0].current, usd(credited), "what was collected is counted all the same");
+        }
+    });
+}
+
+#[test]
+fn a_verdict_names_its_payment_in_every_part() {
+    both(|mut stage| {
+        let order = stage.order("42.50", "Rocket Shoes");
+        let claims = [stage.claim(&order, 1)];
+        let underway = stage.underway(&claims);
+        let changes: [fn(&mut PaymentReceipt); 3] = [
+            |receipt| receipt.payer_session_id = SessionId::of_number(6),
+            |receipt| receipt.payer_index = Index::of(2).expect("an index"),
+            |receipt| receipt.order_id = Token::of("another").expect("a token"),
+        ];
+        for change in changes {
+            let ca3 = stage.changed_ca3(&underway.batch, |_| Ok(()), change);
+            let fault = conclude(&underway, ca3.as_bytes(), stage.now).expect_err("another payment");
+            assert_eq!(fault, ConcludeFault::OtherPayments);
+        }
+    });
+}
+
+#[test]
+fn the_fee_stands_with_the_first_payment_and_the_batch_is_answered() {
+    both(|mut stage| {
+        let (order, other) = (stage.order("42.50", "Rocket Shoes"), stage.order("1.00", "A lace"));
+        let claims = [stage.claim(&order, 1), stage.claim(&other, 2)];
+        let underway = stage.underway(&claims);
+        let ca3 = stage.ca3(&underway.batch, |_| Ok(()));
+        let concluded = conclude(&underway, ca3.as_bytes(), stage.now).expect("a CA3");
+        let Concluded::Decided(changes, _) = concluded else { panic!("decided") };
+        assert_eq!(logs(&changes).into_iter().map(|log| log.fee).collect::<Vec<_>>(), [Some(usd("0.00")), None]);
+        assert!(batches(&changes).iter().all(|batch| batch.answered) && batches(&changes).len() == 1);
+    });
+}
+
+#[test]
+fn a_collection_that_fails_for_another_reason_leaves_the_session_open() {
+    both(|mut stage| {
+        let order = stage.order("42.50", "Rocket Shoes");
+        let claims = [stage.claim(&order, 1)];
+        let underway = stage.underway(&claims);
+        let ca3 = stage.failed_ca3(&underway.batch, Problem::SERVICE_DISABLED);
+        let concluded = conclude(&underway, ca3.as_bytes(), stage.now).expect("a CA3");
+        let Concluded::Decided(changes, answers) = concluded else { panic!("decided") };
+        assert_eq!(sessions(&changes), []);
+        assert_eq!(orders(&changes)[0].flag, Flag::NotPaid(Problem::SERVICE_DISABLED));
+        let log = logs(&changes).remove(0);
+        assert_eq!((log.status, log.result), (LogStatus::Failure, Some(Problem::SERVICE_DISABLED)));
+        assert_eq!(log.answer.as_ref(), Some(&answers[0].1), "what is told again");
+        assert_eq!(problem(&answers[0].1), "service-disabled");
     });
 }
 

@@ -130,3 +130,48 @@ pub(crate) fn check(outcome: Outcome<'_>) -> Result<(), AnswerFault> {
 fn refused(problem: Problem, message: Option<&str>) -> AnswerFault {
     AnswerFault::Refused { problem, message: message.map(str::to_owned) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use protocol::date::Date;
+    use protocol::message::ErrorMessage;
+    use rand::SeedableRng as _;
+
+    fn checked(response: ResponseCode, problem: &Problem) -> Result<(), AnswerFault> {
+        check(Outcome { response, problem: Some(problem), message: Some("why"), server_date: Date::from_millis(7) })
+    }
+
+    #[test]
+    fn an_outcome_is_a_success_a_refusal_or_a_reason_to_wait() {
+        assert!(checked(ResponseCode::Success, &Problem::BUSY).is_ok());
+        let refused = |result| matches!(result, Err(AnswerFault::Refused { message: Some(_), .. }));
+        assert!(refused(checked(ResponseCode::Retry, &Problem::CHALLENGE_REQUIRED)), "asked again, it is asked again");
+        assert!(refused(checked(ResponseCode::Failure, &Problem::FUNDS_INSUFFICIENT)));
+        assert!(matches!(checked(ResponseCode::Retry, &Problem::BUSY), Err(AnswerFault::Later(_))));
+        let skew = checked(ResponseCode::Failure, &Problem::CLOCK_SKEW);
+        assert!(matches!(skew, Err(AnswerFault::ClockSkew(date)) if date == Date::from_millis(7)));
+    }
+
+    #[test]
+    fn an_error_that_nothing_authenticates_tells_whether_to_send_again() {
+        for (problem, passing, stale) in
+            [(Problem::BUSY, true, false), (Problem::FORM, false, false), (Problem::SERVERKEY_UNKNOWN, false, true)]
+        {
+            let fault = AnswerFault::Unusable(ReplyFault::Refused(Box::new(ErrorMessage::of(problem.clone()))));
+            assert_eq!((fault.is_passing(), fault.is_stale()), (passing, stale), "{problem}");
+            assert_eq!(fault.problem(), Some(&problem));
+        }
+        let lost = AnswerFault::Unusable(ReplyFault::NotOurs);
+        assert!(lost.is_passing() && !lost.is_stale() && lost.problem().is_none());
+    }
+
+    #[test]
+    fn numbers_of_requests_are_spread_over_all_there_are() {
+        let mut rng = rand::rngs::StdRng::seed_from_u64(1);
+        let numbers: Vec<u64> = (0..64).map(|_| transaction(&mut rng).get()).collect();
+        for bit in 0..53 {
+            assert!(numbers.iter().any(|number| number >> bit & 1 == 1), "bit {bit}");
+        }
+    }
+}

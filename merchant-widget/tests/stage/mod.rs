@@ -142,6 +142,16 @@ impl Stage {
 
     /// CA3 that answers each payment as `verdict` says.
     pub fn ca3(&mut self, batch: &Batch, verdict: impl Fn(usize) -> Result<(), Problem>) -> String {
+        self.changed_ca3(batch, verdict, |_| ())
+    }
+
+    /// As [`Stage::ca3`], after `change` has had its way with what the merchant is told.
+    pub fn changed_ca3(
+        &mut self,
+        batch: &Batch,
+        verdict: impl Fn(usize) -> Result<(), Problem>,
+        change: impl Fn(&mut PaymentReceipt),
+    ) -> String {
         let opened = self.open(batch);
         let mut payments = Vec::new();
         let mut customers = Vec::new();
@@ -182,6 +192,7 @@ impl Stage {
                 receipt,
             }));
         }
+        payments.iter_mut().for_each(change);
         let verdicts = Verdicts { batch: batch_receipt(None), payments };
         let secrets = &self.session.secrets;
         write_receipts(self.protocol, opened.head(), secrets, &verdicts, &customers, &mut self.rng).expect("a CA3")
@@ -214,6 +225,11 @@ pub fn received(ca1: &str) -> ReceivedPayment {
 pub fn orders(changes: &ChangeSet) -> Vec<Order> {
     let order = |change: &Change| if let Change::PutOrder(order) = change { Some(order.clone()) } else { None };
     changes.0.iter().filter_map(order).collect()
+}
+
+pub fn batches(changes: &ChangeSet) -> Vec<Batch> {
+    let batch = |change: &Change| if let Change::PutBatch(batch) = change { Some(batch.clone()) } else { None };
+    changes.0.iter().filter_map(batch).collect()
 }
 
 pub fn logs(changes: &ChangeSet) -> Vec<CollectionLog> {
