@@ -270,6 +270,15 @@ async fn a_restore_under_a_clock_that_was_turned_back_begins_after_the_last() {
 }
 
 #[tokio::test]
+async fn a_new_epoch_ends_every_session_and_counts_them() {
+    let town = Town::new(Protocol::V2, 1).await;
+    for ended in [town.payers.len() + town.sales.len(), 0] {
+        let begun = epoch::begin(&*town.world.store, town.world.now).await.expect("an epoch");
+        assert_eq!(begun.sessions_ended, ended);
+    }
+}
+
+#[tokio::test]
 async fn a_backup_that_lies_or_is_in_the_way_is_refused() {
     let town = Town::new(Protocol::V2, 1).await;
     let elsewhere = tempfile::tempdir().expect("a folder");

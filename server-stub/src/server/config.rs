@@ -193,6 +193,15 @@ mod tests {
     }
 
     #[test]
+    fn for_a_day_after_a_restore_nothing_leaves_for_the_bank() {
+        let restored = Date::from_millis(1_795_238_282_929);
+        let config = Config { restored: Some(restored), ..Config::default() };
+        let after = |seconds| config.pays_out(restored.plus_secs(seconds));
+        assert_eq!([0, MAX_SKEW_SECS - 1, MAX_SKEW_SECS, MAX_SKEW_SECS + 1].map(after), [false, false, true, true]);
+        assert!(Config::default().pays_out(restored), "books that were never restored");
+    }
+
+    #[test]
     fn a_rate_of_ten_digits_before_the_point_is_none() {
         let rate = |micro: u64| {
             let rates = [(currency("usd"), Rate::ONE), (currency("eur"), Rate(micro))].into();

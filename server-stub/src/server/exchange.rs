@@ -360,3 +360,22 @@ pub fn check_software(config: &Config, version: &SoftwareVersion) -> (SoftwareNo
         Some(Software::Fatal(message)) => (note("fatal", message), Err(Problem::SOFTWARE_FATAL.into())),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use protocol::message::funds::LoadUnload;
+
+    #[test]
+    fn an_answer_that_asks_to_come_again_does_not_stand() {
+        for (problem, stands) in [
+            (Problem::BUSY, false),
+            (Problem::INTERNAL, false),
+            (Problem::CHALLENGE_REQUIRED, true),
+            (Problem::FUNDS_INSUFFICIENT, true),
+        ] {
+            let reply = LoadUnload::refused(Date::from_millis(0), &problem.clone().into());
+            assert_eq!(is_final(&reply), stands, "{problem}");
+        }
+    }
+}

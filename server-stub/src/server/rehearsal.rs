@@ -28,3 +28,18 @@ impl Rehearsal {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).get(order).cloned()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_order_is_refused_as_it_was_asked_for() {
+        let (rehearsal, order) = (Rehearsal::default(), |name: &str| OrderId::of(name).expect("an order"));
+        rehearsal.refuse(order("a"), Problem::BUSY);
+        rehearsal.refuse(order("b"), Problem::FORM);
+        assert_eq!(rehearsal.verdict(&order("a")), Some(Problem::BUSY));
+        assert_eq!(rehearsal.verdict(&order("b")), Some(Problem::FORM));
+        assert_eq!(rehearsal.verdict(&order("c")), None);
+    }
+}
