@@ -7,11 +7,14 @@ mod support;
 use protocol::Protocol;
 use protocol::exchange::write_error;
 use protocol::message::ErrorMessage;
+use protocol::money::Money;
 use protocol::outcome::Problem;
 use protocol::store::MemoryStore;
+use protocol::value::{Reading, Value as _};
 use support::Weather::{Answers, Fair, LosesReply, LosesRequest};
 use support::{
-    Sim, Weather, account, ask, both, bound, home, load, offer, open, page, registration, session, usd, with_session,
+    Sim, SimWallet, Weather, account, ask, both, bound, home, load, offer, open, page, registration, session, usd,
+    with_session,
 };
 use wallet_messages::{ActivityState, AnswerChallenge, Bound, Fault, MoneyMoved, Phase, Registered, SessionState};
 use wallet_wasm::fault::WalletFault;
@@ -454,4 +457,47 @@ async fn closing_from_elsewhere(sim: &Sim, loss: &Weather, times: usize) {
     }
     assert_eq!(other.autoclose(wanted()).await.expect("an end").amount, Some(usd(6000)));
     assert_eq!((sim.effects("autoclose-persona"), sim.earth.borrow().bank.sent_home.minor), (1, 6000));
+}
+
+/// A session of $70.00 that somebody with a copy of the profile has closed, which cost $1.00; $30.00 are shown in the container.
+async fn closed_by_a_copy(protocol: Protocol) -> (Sim, SimWallet<MemoryStore>, String) {
+    let (sim, store) = (Sim::new(protocol), MemoryStore::new());
+    let (wallet, session) = with_session(&sim, &store).await;
+    let other = open(&store.copied(), &sim.elsewhere());
+    sim.earth.borrow_mut().bank.close_fee = Some(Money::parse("usd 1.00", Reading::STRICT).expect("a fee"));
+    let moved = other.close_session(&session.id).await.expect("a closing");
+    assert_eq!((moved.amount, moved.fee, moved.balance), (usd(7000), Some(usd(100)), usd(9900)));
+    sim.assert_in_step(&other).await;
+    (sim, wallet, session.id)
+}
+
+#[test]
+fn the_fee_of_a_closing_by_somebody_else_goes_with_what_is_reckoned_to_be_back() {
+    both(async |protocol| {
+        let (sim, wallet, session) = closed_by_a_copy(protocol).await;
+        let moved = wallet.close_session(&session).await.expect("it is over, which was wanted");
+        assert_eq!((moved.amount, moved.fee, moved.balance), (usd(7000), Some(usd(100)), usd(9900)));
+        sim.assert_in_step(&wallet).await;
+        // The same where its time is up before anybody asks.
+        let (sim, wallet, _) = closed_by_a_copy(protocol).await;
+        sim.wait(61 * 60);
+        wallet.unlock(support::PASSPHRASE).await.expect("the passphrase");
+        wallet.resume().await.expect("an open wallet");
+        assert_eq!(home(&wallet).await.balance, usd(9900));
+        sim.assert_in_step(&wallet).await;
+    });
+}
+
+#[test]
+fn the_fee_of_a_closing_by_somebody_else_is_not_taken_from_a_balance_that_was_told_since() {
+    both(async |protocol| {
+        let (sim, wallet, _) = closed_by_a_copy(protocol).await;
+        sim.wait(61 * 60);
+        wallet.unlock(support::PASSPHRASE).await.expect("the passphrase");
+        let instrument = home(&wallet).await.instruments[0].id.clone();
+        wallet.load(load(&instrument, "1.00")).await.expect("a load");
+        wallet.resume().await.expect("an open wallet");
+        assert_eq!(home(&wallet).await.balance, usd(10_000));
+        sim.assert_in_step(&wallet).await;
+    });
 }

@@ -44,6 +44,8 @@ pub struct BankSession {
     pub use_limit: u32,
     pub paid: BTreeMap<u16, Collected>,
     pub over: bool,
+    /// What the CS1 that closed it has cost.
+    pub fee: Option<Money>,
 }
 
 /// One payment that was collected.
@@ -73,6 +75,8 @@ pub struct Bank {
     pub refuse: BTreeMap<&'static str, Problem>,
     /// Asks the issuer's question when a card is bound.
     pub challenges: bool,
+    /// What a CS1 costs that closes a session.
+    pub close_fee: Option<Money>,
     next_session: u64,
     pub reports: usize,
     /// What statements tell.
@@ -115,6 +119,7 @@ impl Bank {
             effects: BTreeMap::new(),
             refuse: BTreeMap::new(),
             challenges: false,
+            close_fee: None,
             next_session: 41,
             reports: 0,
             entries: Vec::new(),
@@ -320,6 +325,7 @@ impl Bank {
                 use_limit: uses.into(),
                 paid: BTreeMap::new(),
                 over: false,
+                fee: None,
             };
             self.sessions.insert(id.clone(), session);
         }
@@ -364,8 +370,9 @@ impl Bank {
         let open = self.sessions.iter_mut().filter(|(id, session)| named(id) && !session.over);
         let mut closed = 0;
         for (_, session) in open {
-            (session.over, closed) = (true, closed + 1);
-            self.available = self.available.plus(session.left).expect("a sum");
+            (session.over, session.fee, closed) = (true, self.close_fee, closed + 1);
+            let returned = session.left.minus(session.fee.unwrap_or(usd(0))).expect("more than the fee");
+            self.available = self.available.plus(returned).expect("a sum");
             amount = amount.plus(session.left).expect("a sum");
             for (index, paid) in &session.paid {
                 let Collected { payee, order, amount, .. } = paid;
@@ -375,6 +382,7 @@ impl Bank {
         if closed == 0 && body.session_id.is_some() {
             problem = Some(Problem::SESSION_CLOSED);
         }
+        let fee = body.session_id.as_ref().and_then(|id| self.sessions.get(id)?.fee);
         let asked = body.request_log.is_some_and(|asked| asked.0);
         let lines = log.iter().filter(|_| asked).map(|line| Text::of(line).expect("a line")).collect();
         let response = CloseSessionResponse {
@@ -385,7 +393,7 @@ impl Bank {
             swseverity: None,
             swmessage: None,
             message: None,
-            fee: None,
+            fee,
             log: Numbered(lines),
         };
         self.reply(opened, &response)
