@@ -10,7 +10,7 @@ use std::sync::Arc;
 use common::actor::{Actor, OpenedSession};
 use common::payment::Deal;
 use common::{Kind, World, server};
-use faulty_disk::Operation;
+use faulty_disk::{Operation, Unsynced};
 use protocol::Protocol;
 use protocol::outcome::Problem;
 use protocol::persona::PersonaId;
@@ -32,6 +32,8 @@ struct Market {
     payee: PersonaId,
     payer: OpenedSession,
     sales: OpenedSession,
+    /// How many files were torn.
+    torn: usize,
 }
 
 impl Market {
@@ -41,7 +43,7 @@ impl Market {
         let mut acme: Actor = world.registered("merchant", "acme").await;
         let payer = world.open(&mut brian, "usd 70.00", 120, 2_000).await;
         let sales = world.open(&mut acme, "usd 0.00", 120, 2_000).await;
-        Self { world, payee: acme.id.expect("an id"), payer, sales }
+        Self { world, payee: acme.id.expect("an id"), payer, sales, torn: 0 }
     }
 
     fn collection(&mut self) -> String {
@@ -70,8 +72,13 @@ impl Market {
 
     /// What the power would leave of a folder holds what was acknowledged.
     async fn is_left_of(&mut self, folder: &Path, acknowledged: &[(String, String)]) {
+        let _ = self.is_left(folder, Unsynced::Lost, acknowledged).await;
+    }
+
+    /// The same, with writes that were not synced lost or torn; yields how many files had any.
+    async fn is_left(&mut self, folder: &Path, unsynced: Unsynced, acknowledged: &[(String, String)]) -> usize {
         let kept = tempfile::tempdir().expect("a folder");
-        faulty_disk::cut_power(folder, kept.path()).expect("what is left");
+        let files = faulty_disk::cut_power(folder, kept.path(), unsynced).expect("what is left");
         let findings = audit(&SqliteBooks::open(kept.path())).await.expect("books");
         assert_eq!(findings.lies, []);
         assert!(findings.read.payments >= acknowledged.len() as u64);
@@ -81,6 +88,7 @@ impl Market {
             let again = after.handle(message.as_bytes(), self.world.now, &mut self.world.rng).await;
             assert_eq!(again, Answer::Reply(reply.clone()), "what was acknowledged is remembered");
         }
+        files
     }
 }
 
@@ -97,6 +105,9 @@ async fn outlives(market: &mut Market, operation: Operation, after: u32, times: 
         }
     }
     market.survives_a_power_cut(&acknowledged).await;
+    // Nor do parts of what was not acknowledged do harm.
+    let folder = market.world.folder().to_owned();
+    market.torn += market.is_left(&folder, Unsynced::Torn, &acknowledged).await;
     for message in refused {
         let mut reply = None;
         for _ in 0..PATIENCE {
@@ -126,6 +137,7 @@ async fn a_disk_that_fails_at_any_write_or_sync_loses_nothing_that_was_acknowled
             assert!(after >= least, "{operation:?}: each message needs one at least, and {after} have failed");
         }
     }
+    assert!(market.torn > 0, "nothing was torn");
 }
 
 /// Lets one sync fail, kills the server if that refused the message, and asks its successor; yields whether it failed.

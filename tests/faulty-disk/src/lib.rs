@@ -1,4 +1,4 @@
-//! A disk under SQLite that fails on demand, and that forgets what was not written when the power goes.
+//! A disk under SQLite that fails on demand, and that forgets or tears what was not written when the power goes.
 //!
 //! It stands between SQLite and its own `unix` disk, for the whole process. Beside each file it keeps what a power cut
 //! would leave of it: what was written becomes part of that with the next sync that succeeds. A sync that fails does what
@@ -27,6 +27,15 @@ pub enum Operation {
     Write,
     /// What was written is to be on the disk.
     Sync,
+}
+
+/// What becomes of writes that were not synced when the power goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unsynced {
+    /// They are gone.
+    Lost,
+    /// Every second of them is gone, and of the last half has arrived.
+    Torn,
 }
 
 /// Operations that are to fail.
@@ -65,6 +74,42 @@ enum Step {
     Truncate(usize),
 }
 
+impl Kept {
+    /// What is left of the file when the power goes.
+    fn left(&self, unsynced: Unsynced) -> Vec<u8> {
+        let mut left = self.durable.clone();
+        if let (Unsynced::Torn, Some((last, before))) = (unsynced, self.pending.split_last()) {
+            before.iter().step_by(2).for_each(|step| step.clone().reach(&mut left));
+            last.clone().torn().reach(&mut left);
+        }
+        left
+    }
+}
+
+impl Step {
+    /// It is done to what is on the disk.
+    fn reach(self, durable: &mut Vec<u8>) {
+        match self {
+            Self::Write(at, bytes) => {
+                durable.resize(durable.len().max(at + bytes.len()), 0);
+                durable[at..at + bytes.len()].copy_from_slice(&bytes);
+            }
+            Self::Truncate(size) => durable.truncate(size),
+        }
+    }
+
+    /// The first half of what it writes.
+    fn torn(self) -> Self {
+        match self {
+            Self::Write(at, mut bytes) => {
+                bytes.truncate(bytes.len() / 2);
+                Self::Write(at, bytes)
+            }
+            Self::Truncate(size) => Self::Truncate(size),
+        }
+    }
+}
+
 /// Puts the disk under every store that this process opens from now on. Once is enough.
 ///
 /// # Panics
@@ -86,18 +131,22 @@ pub fn mend() -> u32 {
     std::mem::take(&mut disk.failed)
 }
 
-/// Copies what a power cut would leave now of the files of a folder into another folder.
+/// Copies what a power cut would leave now of the files of a folder into another folder. Yields how many files had writes that
+/// were not synced.
 ///
 /// # Errors
 /// The other folder cannot be written.
-pub fn cut_power(folder: &Path, to: &Path) -> io::Result<()> {
+pub fn cut_power(folder: &Path, to: &Path, unsynced: Unsynced) -> io::Result<usize> {
+    let mut files = 0;
     for (path, kept) in &disk().files {
         let name = path.file_name().filter(|_| path.parent() == Some(folder));
-        if let Some(name) = name.filter(|_| !kept.durable.is_empty()) {
-            std::fs::write(to.join(name), &kept.durable)?;
+        let left = kept.left(unsynced);
+        if let Some(name) = name.filter(|_| !left.is_empty()) {
+            std::fs::write(to.join(name), left)?;
+            files += usize::from(!kept.pending.is_empty());
         }
     }
-    Ok(())
+    Ok(files)
 }
 
 /// Copies the files of a folder into another as a process finds them whose predecessor was killed: the cache shows all
@@ -169,15 +218,7 @@ impl Disk {
 
     fn synced(&mut self, path: &Path) {
         let Kept { durable, pending } = self.kept(path);
-        for step in pending.drain(..) {
-            match step {
-                Step::Write(at, bytes) => {
-                    durable.resize(durable.len().max(at + bytes.len()), 0);
-                    durable[at..at + bytes.len()].copy_from_slice(&bytes);
-                }
-                Step::Truncate(size) => durable.truncate(size),
-            }
-        }
+        pending.drain(..).for_each(|step| step.reach(durable));
     }
 
     /// A sync failed: what was to be written never will be.
