@@ -263,6 +263,15 @@ async fn keys_have_scopes_and_are_rotated_without_a_gap() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_finds_a_weakness_of_the_till_reads_whom_to_tell() {
+    let town = Town::new(protocol::Protocol::V2, &["--security-contact", "mailto:security@acme.example"]).await;
+    let response = http().get(format!("{}/.well-known/security.txt", town.till)).send().await.expect("an answer");
+    assert_eq!(response.status(), 200);
+    let text = response.text().await.expect("a text");
+    assert!(text.starts_with("Contact: mailto:security@acme.example\nExpires: 2"), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_document_describes_what_the_till_does() {
     let town = Town::new(protocol::Protocol::V2, &[]).await;
     let (status, document) = answer(http().get(format!("{}/openapi.json", town.till))).await;
