@@ -4,7 +4,7 @@ mod stage;
 
 use merchant_widget::till::collection::{ConcludeFault, Concluded, Underway, conclude, fitting};
 use merchant_widget::till::order::cancel;
-use merchant_widget::till::payment::{Examined, examine, name_of};
+use merchant_widget::till::payment::{Examined, examine, name_of, not_of_its_form, undecided};
 use merchant_widget::till::record::{Flag, LogStatus, Order, Status};
 use protocol::Protocol;
 use protocol::collect::{PayerReceiptFault, read_payer_receipt};
@@ -124,6 +124,16 @@ fn what_a_payment_is_for_is_checked_at_the_till() {
         let collecting = Order { collecting: true, ..order.clone() };
         assert_eq!(refused(&stage, &fair, Some(&collecting)), "busy");
     });
+}
+
+#[test]
+fn what_is_not_decided_or_cannot_be_read_is_answered_in_the_protocol_it_came_in() {
+    for protocol in Protocol::ALL {
+        for (text, named) in [(undecided(protocol), "busy"), (not_of_its_form(protocol), "form")] {
+            assert_eq!(Envelope::parse(text.as_bytes()).map(|envelope| envelope.protocol), Ok(protocol));
+            assert_eq!(problem(&text), named);
+        }
+    }
 }
 
 #[test]

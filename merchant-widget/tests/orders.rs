@@ -3,7 +3,7 @@
 mod stage;
 
 use merchant_widget::till::order::{Links, NewOrder, OrderFault, Returns, place};
-use merchant_widget::till::record::{Item, Order, SalesSession, Status};
+use merchant_widget::till::record::{Item, LogStatus, Order, SalesSession, Status};
 use merchant_widget::till::session::{needs_next, pick};
 use protocol::Protocol;
 use protocol::date::Date;
@@ -200,4 +200,20 @@ fn an_order_is_open_up_to_its_last_moment() {
     assert_eq!((order.status(order.expires), order.status(after)), (Status::Open, Status::Expired));
     let collecting = Order { collecting: true, ..order };
     assert_eq!(collecting.status(after), Status::Open, "its payment is on its way");
+}
+
+#[test]
+fn states_are_named_as_pages_and_books_read_them() {
+    let states = [Status::Open, Status::Paid, Status::Failed, Status::Cancelled, Status::Expired];
+    assert_eq!(states.map(Status::as_str), ["open", "paid", "failed", "cancelled", "expired"]);
+    let stored = [LogStatus::Attempt, LogStatus::Success, LogStatus::Failure, LogStatus::Retry];
+    assert_eq!(stored.map(LogStatus::as_str), ["attempt", "success", "failure", "retry"]);
+    assert_eq!(stored.map(|status| LogStatus::of(status.as_str())), stored.map(Some));
+    assert_eq!(LogStatus::of("paid"), None);
+}
+
+#[test]
+fn a_page_finds_its_offer_where_the_till_says() {
+    let order = Stage::of(Protocol::V2).order("1.00", "A shoe");
+    assert_eq!(Stage::links().payment_request(&order.id), format!("{SHOP}/orders/{}/payment-request", order.id));
 }

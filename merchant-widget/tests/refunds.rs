@@ -140,6 +140,9 @@ fn a_refund_is_asked_for_answered_and_kept() {
     let ours = |change: &Change| matches!(change, Change::PutOrder(order) if *order == paid.order);
     assert!(changes.0.iter().any(ours), "two refunds at once meet at their order");
 
+    let shown = format!("{pending:?}");
+    assert!(shown.starts_with("Pending") && !shown.contains("request"), "what opens the reply is not shown: {shown}");
+
     let (asked, reply) = paid.answer(&pending, |_| ());
     assert_eq!((asked.amount, asked.order_id), (Some(usd("10.00")), paid.order.id.clone()));
     assert_eq!(
