@@ -163,3 +163,58 @@ impl Session {
         Rate::convert_up(price, Rate::ONE, currency, *rate).ok()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A session of an hour that has three uses and whose indexes 2, 5 and 3 are free again.
+    fn session() -> Session {
+        let sealed = || serde_json::from_str::<Sealed>("\"\"").expect("a text");
+        let amount = Money::new(protocol::money::Currency::of("usd").expect("a currency"), 7_000);
+        let opened_at = Date::from_millis(1_795_238_282_929);
+        Session {
+            id: "AAAAAAAAAAE=".to_owned(),
+            protocol: Protocol::V2,
+            key: sealed(),
+            salt: sealed(),
+            opened: amount,
+            confirmed: amount,
+            uses_confirmed: 3,
+            confirmed_at: opened_at,
+            ends_told: None,
+            next_index: 7,
+            free: vec![2, 5, 3],
+            note: String::new(),
+            use_limit: 8,
+            lifetime_minutes: 60,
+            opened_at,
+            rates: Rates::default(),
+            shared: false,
+            gone: false,
+            used_up_at: None,
+            over: None,
+        }
+    }
+
+    #[test]
+    fn no_index_is_taken_twice() {
+        let mut session = session();
+        let mut taken = Vec::new();
+        while let Some(index) = session.index() {
+            session.take(index);
+            taken.push(index.get());
+        }
+        assert_eq!(taken, [2, 3, 5, 7, 8], "those that are free again first, then fresh ones up to the limit");
+    }
+
+    #[test]
+    fn a_session_lives_up_to_its_last_millisecond() {
+        let session = session();
+        let ends = session.ends_at();
+        assert_eq!((session.end(ends), session.ended_at()), (None, Some(ends)));
+        assert_eq!(session.end(Date::from_millis(ends.millis() + 1)), Some(SessionEnd::Expired));
+        let gone = Session { gone: true, ..session };
+        assert_eq!(gone.ended_at(), None, "the server called it over before its time: nobody knows when");
+    }
+}
