@@ -4,12 +4,16 @@
 //! (`canary.rs` searches for them).
 
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::Directive;
 
 use crate::settings::{LogFormat, LogSettings};
 
 /// Starts logging. Started twice in one process (a test, the demo), the first stays.
 pub fn start(settings: &LogSettings) {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(&settings.filter));
+    // Further down, this library tells every parameter of every statement: keys of sessions among them.
+    let quiet = ["tokio_postgres=info", "tokio_postgres::query=info"].map(str::parse::<Directive>);
+    let filter = quiet.into_iter().flatten().fold(filter, EnvFilter::add_directive);
     let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     // The only error is that somebody was first.
     let _ = match settings.format {

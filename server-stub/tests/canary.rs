@@ -6,6 +6,7 @@ mod common;
 use std::path::Path;
 
 use common::actor::{Actor, OpenedSession};
+use common::cluster::{Cluster, Durability};
 use common::payment::Deal;
 use common::program::Program;
 use common::{Kind, World, value};
@@ -156,11 +157,16 @@ async fn mistakes(program: &Program, world: &mut World, brian: &mut Actor, heard
     }
 }
 
-async fn nothing_secret_is_told_or_kept_in_clear(protocol: Protocol) {
+/// With the books in a file, or in a database.
+async fn nothing_secret_is_told_or_kept_in_clear(protocol: Protocol, database: Option<Cluster>) {
     let folder = tempfile::tempdir().expect("a folder");
     let (settings, data) = (folder.path().join("server.toml"), folder.path().join("data"));
     std::fs::write(&settings, SETTINGS).expect("a file");
-    let mut program = Program::start_with(&data, &["--config", settings.to_str().expect("a path")]);
+    let loud = ["--config", settings.to_str().expect("a path")];
+    let mut program = match &database {
+        Some(cluster) => Program::start_on_with(&cluster.url(), &data.join("keys"), data.with_extension("log"), &loud),
+        None => Program::start_with(&data, &loud),
+    };
     let metrics = program.line("metrics on ");
     let mut world = World::new(protocol, Kind::Memory);
     let mut heard = Heard(Vec::new());
@@ -196,6 +202,9 @@ async fn nothing_secret_is_told_or_kept_in_clear(protocol: Protocol) {
     // The books need the keys of sessions to open what comes under them, and the salt of a card whose issuer has asked.
     let spoken = [&secrets[..], &sessions, &[secret("salt of an instrument", SALT)]].concat();
     heard.assert_silent(&spoken);
+    if database.is_some() {
+        return;
+    }
     let mut books = Heard(Vec::new());
     books.add_files(&data, "keys");
     assert!(books.0.iter().any(|(name, _)| name.ends_with("books.sqlite")));
@@ -204,10 +213,15 @@ async fn nothing_secret_is_told_or_kept_in_clear(protocol: Protocol) {
 
 #[tokio::test]
 async fn nothing_secret_is_told_or_kept_in_clear_modern() {
-    nothing_secret_is_told_or_kept_in_clear(Protocol::V2).await;
+    nothing_secret_is_told_or_kept_in_clear(Protocol::V2, None).await;
+}
+
+#[tokio::test]
+async fn nothing_secret_is_told_where_the_books_are_in_a_database() {
+    nothing_secret_is_told_or_kept_in_clear(Protocol::V2, Some(Cluster::start(Durability::Quick))).await;
 }
 
 #[tokio::test]
 async fn nothing_secret_is_told_or_kept_in_clear_classic() {
-    nothing_secret_is_told_or_kept_in_clear(Protocol::V1).await;
+    nothing_secret_is_told_or_kept_in_clear(Protocol::V1, None).await;
 }

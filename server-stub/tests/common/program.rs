@@ -57,8 +57,13 @@ impl Program {
 
     /// With its books in a database, which others may share, and the keys that they share too.
     pub fn start_on(database: &str, keys: &Path, log: PathBuf) -> Self {
+        Self::start_on_with(database, keys, log, &["--allow-classic"])
+    }
+
+    /// The same with other arguments.
+    pub fn start_on_with(database: &str, keys: &Path, log: PathBuf, arguments: &[&str]) -> Self {
         let mut command = server_stub("serve");
-        command.args(["--allow-classic", "--database", database, "--keys-dir"]).arg(keys);
+        command.args(["--database", database, "--keys-dir"]).arg(keys).args(arguments);
         Self::run(command, log)
     }
 
