@@ -28,6 +28,11 @@ const DECOY_SPKI: [u8; 44] = [
     0x1a, 0x68, 0xf7, 0x07, 0x51, 0x1a,
 ];
 
+/// The file of the key of protocol 2.0.
+pub fn modern_file() -> String {
+    format!("{MODERN_NAME}.x25519")
+}
+
 /// A key pair and its name.
 pub struct KeyPair {
     /// What is published.
@@ -129,7 +134,7 @@ impl ServerKeys {
     /// # Errors
     /// See [`VaultError`].
     pub fn open(folder: &Path, classic: bool, rng: &mut dyn CryptoRng) -> Result<Self, VaultError> {
-        let path = folder.join(format!("{MODERN_NAME}.x25519"));
+        let path = folder.join(modern_file());
         let private = secret_file(&path, || Ok(new_x25519(rng)))?;
         let modern = KeyPair::modern(MODERN_NAME, private.expose()).map_err(|_| VaultError::Damaged(path))?;
         let mut pairs = vec![modern];

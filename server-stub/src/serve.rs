@@ -22,13 +22,13 @@ use crate::cli::Ending;
 use crate::door::Door;
 use crate::http::operator::{self, Readiness};
 use crate::http::{self, security_txt};
-use crate::keys::ServerKeys;
+use crate::keys::{self, ServerKeys};
 use crate::log;
 use crate::metrics::{self, Metrics};
 use crate::server::{Config, Server};
 use crate::settings::{Settings, SettingsError, ShutdownSettings};
 use crate::store::{KeyPlace, Place};
-use crate::vault::{Vault, make_folder};
+use crate::vault::{self, Vault, VaultError, make_folder};
 
 /// How often what the operator has set is read.
 const REFRESH_EVERY: Duration = Duration::from_secs(1);
@@ -124,9 +124,17 @@ pub async fn open(settings: &Settings, place: &Place, keys: &KeyPlace) -> Result
     let mut rng = StdRng::try_from_rng(&mut SysRng)?;
     let secrets = keys.folder(place).ok_or("say where the keys are: --keys-dir")?;
     make_folder(&secrets)?;
+    let store = place.open().await?;
+    // New keys over old books would be taken for the old ones, and open nothing that is sealed to those.
+    let missing = [vault::FILE.to_owned(), keys::modern_file()].map(|name| secrets.join(name));
+    let missing = missing.into_iter().find(|path| !path.exists());
+    if let Some(path) = missing
+        && !store.are_empty().await?
+    {
+        return Err(VaultError::Missing(path).into());
+    }
     let keys = ServerKeys::open(&secrets, settings.classic.allow, &mut rng)?;
     let vault = Vault::open(&secrets, &mut rng)?;
-    let store = place.open().await?;
     let restored = store.epoch().await?.map(|epoch| epoch.began);
     let config = Config { restored, ..settings.config() };
     let server = Server::new(store, keys, vault, Box::new(Sandbox), config);

@@ -33,6 +33,9 @@ pub enum VaultError {
     /// It does not hold what it should.
     #[error("{} does not hold a key", .0.display())]
     Damaged(PathBuf),
+    /// It is not there, and must not be made anew.
+    #[error("{}: this secret belongs to the books, and is not there; copy the folder of the keys from where they were", .0.display())]
+    Missing(PathBuf),
     /// A key could not be made.
     #[error("a key could not be made")]
     NoKey,
@@ -88,7 +91,7 @@ pub struct Vault {
 }
 
 /// The file of the vault's key.
-const FILE: &str = "vault.key";
+pub const FILE: &str = "vault.key";
 const KEY_BYTES: usize = 32;
 const NONCE_BYTES: usize = 12;
 
@@ -98,12 +101,24 @@ impl Vault {
     /// # Errors
     /// See [`VaultError`].
     pub fn open(folder: &Path, rng: &mut dyn CryptoRng) -> Result<Self, VaultError> {
-        let path = folder.join(FILE);
-        let key = secret_file(&path, || {
+        Self::read(folder, |_| {
             let mut key = vec![0; KEY_BYTES];
             rng.fill_bytes(&mut key);
             Ok(key)
-        })?;
+        })
+    }
+
+    /// Opens the vault of a folder, which is there.
+    ///
+    /// # Errors
+    /// See [`VaultError`].
+    pub fn found(folder: &Path) -> Result<Self, VaultError> {
+        Self::read(folder, |path| Err(VaultError::Missing(path.to_owned())))
+    }
+
+    fn read(folder: &Path, make: impl FnOnce(&Path) -> Result<Vec<u8>, VaultError>) -> Result<Self, VaultError> {
+        let path = folder.join(FILE);
+        let key = secret_file(&path, || make(&path))?;
         if key.expose().len() != KEY_BYTES {
             return Err(VaultError::Damaged(path));
         }

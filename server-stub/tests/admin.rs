@@ -64,6 +64,10 @@ async fn what_the_operator_sets_is_in_force() {
     assert_eq!(fees["fees"].as_array().map(Vec::len), Some(3), "one of them past: {fees}");
     shown(path, &["agreement", "set", "75", "--title", "Terms", "--url", "https://pay.example/terms"]);
     shown(path, &["software", "warn", "1.0win", "New software is available."]);
+    let elsewhere = tempfile::tempdir().expect("a folder");
+    let there = elsewhere.path().to_str().expect("a path");
+    let said = refused(path, &["--keys-dir", there, "key", "rotate"]);
+    assert!(said.contains("vault.key") && said.contains("is not there"), "{said}");
     let keys = shown(path, &["key", "rotate", "--overlap-days", "7"]);
     assert_eq!(keys["keys"].as_array().map(Vec::len), Some(2));
     let published = server(path).await.published();

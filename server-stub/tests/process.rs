@@ -2,11 +2,9 @@
 
 mod common;
 
-use std::process::Command;
-
 use common::actor::{ACCOUNT, Actor, OpenedSession};
 use common::payment::{Deal, Promise};
-use common::program::Program;
+use common::program::{Program, server_stub};
 use common::{Kind, World, money};
 use protocol::Protocol;
 use protocol::collect::Receipts;
@@ -130,9 +128,30 @@ async fn secrets_that_others_can_read_are_refused() {
     Program::start(folder.path()).kill();
     let key = folder.path().join("keys/CC2001.x25519");
     std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o644)).expect("a mode");
-    let mut command = Command::new(env!("CARGO_BIN_EXE_server-stub"));
-    command.args(["serve", "--listen", "127.0.0.1:0", "--data-dir"]).arg(folder.path());
+    let mut command = server_stub("serve");
+    command.args(["--listen", "127.0.0.1:0", "--data-dir"]).arg(folder.path());
     let output = command.output().expect("the program runs");
     assert!(!output.status.success());
     assert!(String::from_utf8_lossy(&output.stderr).contains("can be read by others"));
+}
+
+#[tokio::test]
+async fn keys_that_belong_to_the_books_are_not_made_anew() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let program = Program::start(folder.path());
+    let mut world = World::new(Protocol::V2, Kind::Memory);
+    market(&program, &mut world).await;
+    program.kill();
+    for name in ["vault.key", "CC2001.x25519"] {
+        let (key, apart) = (folder.path().join("keys").join(name), folder.path().join(name));
+        std::fs::rename(&key, &apart).expect("a file");
+        let mut command = server_stub("serve");
+        command.args(["--listen", "127.0.0.1:0", "--data-dir"]).arg(folder.path());
+        let output = command.output().expect("the program runs");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success() && said.contains("belongs to the books"), "{name}: {said}");
+        assert!(!key.exists());
+        std::fs::rename(&apart, &key).expect("a file");
+    }
+    Program::start(folder.path()).kill();
 }

@@ -81,7 +81,7 @@ async fn rotate(desk: &Desk, protocol: Protocol, overlap_days: u32) -> Result<()
     let number = |key: &KeyItem| key.name.trim_start_matches("CC").parse::<u32>().unwrap_or_default();
     let next = before.iter().map(number).max().unwrap_or_default() + 1;
     let mut rng = Desk::rng()?;
-    let vault = desk.vault(&mut rng)?;
+    let vault = desk.vault()?;
     let mut items = vec![Item::Key(KeyPair::make(&format!("CC{next}"), protocol, desk.now, &vault, &mut rng)?)];
     let still = before.into_iter().filter(|key| key.retires.is_none());
     items.extend(still.map(|key| Item::Key(KeyItem { retires: Some(retires), ..key })));

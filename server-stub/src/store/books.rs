@@ -45,4 +45,11 @@ pub trait Books: Send + Sync {
     /// Shows every row once, all of one moment: first the journal, each chain in its order, then the rest in the order of
     /// [`BookRow`]. A row that cannot be read is shown as such.
     async fn show(&self, see: &mut BookReader<'_>) -> Result<(), StoreError>;
+
+    /// Whether there is no row in them.
+    async fn are_empty(&self) -> Result<bool, StoreError> {
+        let mut empty = true;
+        self.show(&mut |_| empty = false).await?;
+        Ok(empty)
+    }
 }
