@@ -1,5 +1,6 @@
 //! `server-stub backup` and `server-stub restore`: a copy of the books while the server runs, and books made of such a copy.
 
+use std::fs::remove_dir_all;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -54,17 +55,46 @@ pub async fn run(args: &RestoreArgs) -> Ending {
     Ok(ExitCode::SUCCESS)
 }
 
+/// Where books are while they are restored, in the folder that they are for.
+const APART: &str = "restoring";
+
+/// What went wrong.
+type Fault = Box<dyn std::error::Error + Send + Sync>;
+
 /// What [`run`] does.
 ///
 /// # Errors
 /// See [`run`].
-pub async fn restore(from: Option<&Path>, place: &Place) -> Result<Begun, Box<dyn std::error::Error + Send + Sync>> {
-    if let Some(from) = from {
-        make_folder(place.folder()?)?;
-        sqlite::copy(from, &place.folder()?.join(FILE))?;
+pub async fn restore(from: Option<&Path>, place: &Place) -> Result<Begun, Fault> {
+    let Some(from) = from else { return renewed(place).await };
+    let folder = place.folder()?;
+    make_folder(folder)?;
+    let books = folder.join(FILE);
+    if books.exists() {
+        return Err(format!("{}: exists; it is never overwritten", books.display()).into());
     }
-    sound(place).await?;
+    // Until they are known to be true and an epoch has begun in them, no server must find them.
+    let apart = folder.join(APART);
+    if apart.exists() {
+        remove_dir_all(&apart)?;
+    }
+    make_folder(&apart)?;
+    let begun = restore_apart(from, &apart, &books).await;
+    remove_dir_all(&apart)?;
+    begun
+}
+
+async fn restore_apart(from: &Path, apart: &Path, books: &Path) -> Result<Begun, Fault> {
+    sqlite::copy(from, &apart.join(FILE))?;
+    let begun = renewed(&Place::in_folder(apart)).await?;
+    sqlite::copy(&apart.join(FILE), books)?;
+    Ok(begun)
+}
+
+/// Brings books up to date, and begins an epoch in them.
+async fn renewed(place: &Place) -> Result<Begun, Fault> {
     let store = place.open().await?;
+    sound(place).await?;
     let begun = epoch::begin(&*store, now()).await?;
     drop(store);
     sound(place).await?;

@@ -5,6 +5,7 @@
 mod common;
 
 use std::path::Path;
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 use common::actor::{Actor, OpenedSession};
@@ -14,6 +15,7 @@ use faulty_disk::{Operation, Unsynced};
 use protocol::Protocol;
 use protocol::outcome::Problem;
 use protocol::persona::PersonaId;
+use rustix::process::{Flock, FlockOffsetType, FlockType, fcntl_getlk};
 use server_stub::audit::audit;
 use server_stub::server::Answer;
 use server_stub::store::SqliteStore;
@@ -165,6 +167,35 @@ async fn is_succeeded(market: &mut Market, after: u32) -> bool {
         market.send(&message).await.expect("the disk is well again");
     }
     failed
+}
+
+/// Tells the second process where the books are.
+const BOOKS: &str = "PAY_CASH_BOOKS";
+
+#[test]
+#[ignore = "the second process of the next test"]
+fn somebody_has_the_books_open() {
+    let Ok(path) = std::env::var(BOOKS) else { return };
+    let books = std::fs::File::open(path).expect("books");
+    // SQLite's shared lock (its file format, section "locking"); a process does not see its own.
+    let (start, length) = (0x4000_0002, 510);
+    let lock = Flock { start, length, pid: None, typ: FlockType::WriteLock, offset_type: FlockOffsetType::Set };
+    assert!(fcntl_getlk(&books, &lock).expect("an answer").is_some(), "nobody has them open");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_a_sync_that_failed_no_other_process_takes_the_log_away() {
+    faulty_disk::install();
+    let mut market = Market::open().await;
+    let folder = market.world.folder().to_owned();
+    let message = market.collection();
+    faulty_disk::fail(&folder, Operation::Sync, 0, 1);
+    assert!(market.send(&message).await.is_none());
+    faulty_disk::mend();
+    market.send(&message).await.expect("the books are opened anew");
+    let mut somebody = Command::new(std::env::current_exe().expect("this program"));
+    somebody.args(["--ignored", "--exact", "somebody_has_the_books_open"]).env(BOOKS, folder.join("books.sqlite"));
+    assert!(somebody.stdout(Stdio::null()).status().expect("it runs").success(), "the log is ours");
 }
 
 #[tokio::test(flavor = "multi_thread")]

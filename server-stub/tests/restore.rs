@@ -15,9 +15,11 @@ use protocol::date::Date;
 use protocol::outcome::{Problem, ResponseCode};
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
+use server_stub::audit::audit;
 use server_stub::backup::{BackupArgs, backup, restore};
 use server_stub::server::{Answer, Config, epoch};
 use server_stub::store::record::SessionStatus;
+use server_stub::store::sqlite::SqliteBooks;
 use server_stub::store::{BookRow, Place, Store};
 use tempfile::TempDir;
 
@@ -291,6 +293,24 @@ async fn a_backup_that_lies_or_is_in_the_way_is_refused() {
     let books = rusqlite::Connection::open(&copy).expect("a copy");
     books.execute("UPDATE container_120g SET available = available + 1", []).expect("a lie");
     drop(books);
-    let lie = restore(Some(&copy), &place(&elsewhere.path().join("data"))).await.expect_err("a lie");
+    let data = elsewhere.path().join("data");
+    let lie = restore(Some(&copy), &place(&data)).await.expect_err("a lie");
     assert!(lie.to_string().contains("container"), "{lie}");
+    assert_eq!(std::fs::read_dir(&data).expect("a folder").count(), 0, "no server finds books that are not true");
+}
+
+#[tokio::test]
+async fn a_backup_of_the_first_version_is_restored_and_until_then_nobody_reads_it_wrong() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (copy, data) = (folder.path().join(COPY), folder.path().join("data"));
+    let books = rusqlite::Connection::open(&copy).expect("a file");
+    books.execute_batch(include_str!("../src/store/sqlite/schema/1.sql")).expect("tables");
+    books.pragma_update(None, "user_version", 1).expect("a version");
+    drop(books);
+    let begun = restore(Some(&copy), &place(&data)).await.expect("books");
+    assert_eq!(begun.epoch.number, 1);
+    std::fs::create_dir(folder.path().join("old")).expect("a folder");
+    std::fs::copy(&copy, folder.path().join("old/books.sqlite")).expect("a copy");
+    let refused = audit(&SqliteBooks::open(&folder.path().join("old"))).await.expect_err("tables of another version");
+    assert!(refused.to_string().contains("of version 1, and this program's of"), "{refused}");
 }

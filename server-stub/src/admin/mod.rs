@@ -97,7 +97,7 @@ pub async fn run(args: Args) -> Ending {
     let Args { place, keys, json, group } = args;
     let keys = keys.folder(&place).filter(|folder| folder.is_dir());
     let keys = keys.ok_or("no server has been started there yet: there are no keys")?;
-    let desk = Desk { store: place.open().await?, keys, now: http::now() };
+    let desk = Desk { store: place.open_beside().await?, keys, now: http::now() };
     let shown = match group {
         Group::Rate(command) => rate::run(&desk, command).await,
         Group::Fee(command) => fee::run(&desk, command).await,
@@ -146,7 +146,7 @@ impl Desk {
         Ok(StdRng::try_from_rng(&mut SysRng)?)
     }
 
-    fn vault(&self, rng: &mut StdRng) -> Result<Vault, Fault> {
-        Ok(Vault::open(&self.keys, rng)?)
+    fn vault(&self) -> Result<Vault, Fault> {
+        Ok(Vault::found(&self.keys)?)
     }
 }

@@ -11,7 +11,8 @@ use super::{Books, PostgresStore, SqliteStore, Store, StoreError};
 #[derive(Clone, Debug, clap::Args)]
 #[group(required = true, multiple = false)]
 pub struct Place {
-    /// Keep the books (SQLite) and the server's keys in this folder; made at the first start. Back it up as a whole.
+    /// Keep the books (SQLite) and the server's keys in this folder; made at the first start. `server-stub backup` copies
+    /// the books, also while a server runs; the keys are copied apart.
     #[arg(long, value_name = "DIR")]
     pub data_dir: Option<PathBuf>,
     /// Keep the books in this PostgreSQL database, which several servers can share: `postgres://USER:PASSWORD@HOST/NAME`.
@@ -52,6 +53,18 @@ impl Place {
     pub async fn open(&self) -> Result<Arc<dyn Store>, StoreError> {
         Ok(match self.either()? {
             Either::Folder(path) => Arc::new(SqliteStore::open(path)?),
+            Either::Database(config) => Arc::new(PostgresStore::open(config).await?),
+        })
+    }
+
+    /// Opens the store beside a server that may be running on it: it is neither made nor brought up to date, and nothing is
+    /// written before something is changed.
+    ///
+    /// # Errors
+    /// It cannot be opened, or was written by another version.
+    pub async fn open_beside(&self) -> Result<Arc<dyn Store>, StoreError> {
+        Ok(match self.either()? {
+            Either::Folder(path) => Arc::new(SqliteStore::open_beside(path)?),
             Either::Database(config) => Arc::new(PostgresStore::open(config).await?),
         })
     }

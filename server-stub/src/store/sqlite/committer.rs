@@ -6,6 +6,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use protocol::buggify::{Site, strikes};
@@ -37,25 +38,27 @@ struct Job {
     _room: OwnedSemaphorePermit,
 }
 
-/// The way to the committing thread, which ends when this is dropped.
+/// The way to the committing thread, which has ended, and closed the books, when this is dropped.
 #[derive(Debug)]
 pub struct Committer {
-    jobs: mpsc::UnboundedSender<Job>,
+    /// Nothing at the very end.
+    jobs: Option<mpsc::UnboundedSender<Job>>,
+    thread: Option<JoinHandle<()>>,
     /// What may still wait.
     room: Arc<Semaphore>,
 }
 
 impl Committer {
-    /// Starts the thread over the connection to the books at a path.
+    /// Starts the thread over the connection to the books at a path; without one, they are opened for the first commit.
     ///
     /// # Errors
     /// The system gives no thread.
-    pub fn start(path: PathBuf, connection: Connection) -> Result<Self, StoreError> {
+    pub fn start(path: PathBuf, connection: Option<Connection>) -> Result<Self, StoreError> {
         let (jobs, waiting) = mpsc::unbounded_channel();
         let thread = std::thread::Builder::new().name("committer".to_owned());
-        let books = Writable { path, connection: Some(connection) };
-        thread.spawn(move || work(books, waiting)).map_err(|error| StoreError(error.to_string()))?;
-        Ok(Self { jobs, room: Arc::new(Semaphore::new(MAX_WAITING)) })
+        let books = Writable { path, connection };
+        let thread = thread.spawn(move || work(books, waiting)).map_err(|error| StoreError(error.to_string()))?;
+        Ok(Self { jobs: Some(jobs), thread: Some(thread), room: Arc::new(Semaphore::new(MAX_WAITING)) })
     }
 
     /// Commits a change set.
@@ -69,8 +72,21 @@ impl Committer {
         }
         let room = self.room.clone().try_acquire_many_owned(weight(&set)).map_err(|_| CommitError::Busy)?;
         let (answer, answered) = oneshot::channel();
-        self.jobs.send(Job { set, plan, answer, _room: room }).map_err(|_| gone())?;
+        let jobs = self.jobs.as_ref().ok_or_else(gone)?;
+        jobs.send(Job { set, plan, answer, _room: room }).map_err(|_| gone())?;
         answered.await.unwrap_or_else(|_| Err(gone()))
+    }
+}
+
+impl Drop for Committer {
+    /// What was asked for is still done; that the process may end before would leave the log to whoever comes next.
+    fn drop(&mut self) {
+        self.jobs.take();
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            tracing::error!("the committer panicked");
+        }
     }
 }
 
@@ -86,7 +102,7 @@ fn gone() -> CommitError {
 /// The books as the thread has them.
 struct Writable {
     path: PathBuf,
-    /// Nothing after a commit that failed.
+    /// Nothing before the first commit, where nobody has opened them, and after one that failed.
     connection: Option<Connection>,
 }
 

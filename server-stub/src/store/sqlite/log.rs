@@ -10,11 +10,12 @@
 use std::fs::{File, OpenOptions};
 use std::io::{Error, ErrorKind};
 use std::os::unix::fs::FileExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use rusqlite::{Connection, TransactionBehavior};
 
 use super::super::StoreError;
+use super::{fault, with_ending};
 
 /// How much is written at once, bytes.
 const PIECE: usize = 1 << 20;
@@ -25,21 +26,14 @@ const PIECE: usize = 1 << 20;
 /// It cannot be read or written: then the books must not be written either.
 pub fn write_anew(connection: &mut Connection, books: &Path) -> Result<(), StoreError> {
     let held = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let log = log_of(books);
+    let log = with_ending(books, "-wal");
     let written = match OpenOptions::new().read(true).write(true).open(&log) {
         Ok(file) => copy_onto_itself(&file),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
         Err(error) => Err(error),
     };
-    written.map_err(|error| StoreError(format!("{}: {error}", log.display())))?;
+    written.map_err(|error| fault(&log, &error))?;
     Ok(held.rollback()?)
-}
-
-/// Where SQLite keeps the log of a file.
-fn log_of(books: &Path) -> PathBuf {
-    let mut log = books.as_os_str().to_owned();
-    log.push("-wal");
-    log.into()
 }
 
 fn copy_onto_itself(file: &File) -> Result<(), Error> {

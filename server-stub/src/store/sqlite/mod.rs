@@ -9,6 +9,7 @@ mod statement;
 
 use std::collections::{HashMap, HashSet};
 use std::fs::OpenOptions;
+use std::io::ErrorKind;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -63,13 +64,25 @@ impl SqliteStore {
     /// The file cannot be opened, or was written by a newer version.
     pub fn open(folder: &Path) -> Result<Self, StoreError> {
         let path = folder.join(FILE);
-        let connection = open_writer(&path)?;
-        let last: i64 = connection.query_row("SELECT COALESCE(MAX(id), 0) FROM session_130", [], |row| row.get(0))?;
-        let last = u64::try_from(last).map_err(|_| row::damaged("id"))?;
-        let epoch = load::epoch(&connection)?.map_or(0, |epoch| epoch.sessions_after());
-        let last_session = AtomicU64::new(last.max(epoch));
-        let committer = Committer::start(path.clone(), connection)?;
-        Ok(Self { path, readers: Mutex::default(), committer, last_session })
+        let writer = open_writer(&path)?;
+        let last_session = last_session(&writer)?;
+        Self::over(path, last_session, Some(writer))
+    }
+
+    /// Opens the store of a folder in which a server may be running: it is there and of this version, and nothing is written
+    /// before something is changed.
+    ///
+    /// # Errors
+    /// The file cannot be opened, or was written by another version.
+    pub fn open_beside(folder: &Path) -> Result<Self, StoreError> {
+        let path = folder.join(FILE);
+        let last_session = last_session(&open_reader(&path)?)?;
+        Self::over(path, last_session, None)
+    }
+
+    fn over(path: PathBuf, last_session: u64, writer: Option<Connection>) -> Result<Self, StoreError> {
+        let committer = Committer::start(path.clone(), writer)?;
+        Ok(Self { path, readers: Mutex::default(), committer, last_session: last_session.into() })
     }
 
     /// Runs a load on a connection of its own, within one snapshot.
@@ -243,27 +256,58 @@ impl Books for SqliteBooks {
     }
 }
 
-/// Copies the books of one file into another, which must not exist: as they are at one moment, whether a server runs on
-/// them or not.
+/// Copies the books of one file, of any version, into another, which must not exist: as they are at one moment, whether a
+/// server runs on them or not. The copy gets its name when it is whole and on the disk.
 ///
 /// # Errors
 /// The one cannot be read, or the other exists or cannot be written.
 pub fn copy(from: &Path, to: &Path) -> Result<(), StoreError> {
-    let fault = |error: std::io::Error| StoreError(format!("{}: {error}", to.display()));
-    let connection = open_reader(from)?;
-    let file = OpenOptions::new().create_new(true).write(true).mode(0o600).open(to).map_err(fault)?;
+    let half = with_ending(to, ".partial");
+    let copied = copy_whole(from, &half).and_then(|()| name_once(&half, to));
+    let _ = std::fs::remove_file(&half);
+    copied
+}
+
+fn copy_whole(from: &Path, to: &Path) -> Result<(), StoreError> {
+    let connection = open_any(from)?;
+    // What an interrupted copy left behind was never used.
+    let _ = std::fs::remove_file(to);
+    let file =
+        OpenOptions::new().create_new(true).write(true).mode(0o600).open(to).map_err(|error| fault(to, &error))?;
     let name = to.to_str().ok_or_else(|| StoreError(format!("{}: not a name in UTF-8", to.display())))?;
     connection.execute("VACUUM INTO ?1", [name])?;
-    file.sync_all().map_err(fault)?;
+    file.sync_all().map_err(|error| fault(to, &error))
+}
+
+/// Gives a file a name that no file has.
+fn name_once(half: &Path, to: &Path) -> Result<(), StoreError> {
+    std::fs::hard_link(half, to).map_err(|error| fault(to, &error))?;
     // The name is on the disk when its folder is.
     let folder = to.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    std::fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(fault)
+    std::fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(|error| fault(to, &error))
+}
+
+fn fault(path: &Path, error: &std::io::Error) -> StoreError {
+    StoreError(format!("{}: {error}", path.display()))
+}
+
+/// A file's path with something appended to it.
+fn with_ending(path: &Path, ending: &str) -> PathBuf {
+    let mut longer = path.as_os_str().to_owned();
+    longer.push(ending);
+    longer.into()
 }
 
 fn open_writer(path: &Path) -> Result<Connection, StoreError> {
-    // The keys of open sessions are in there; the log beside it gets the same mode.
-    let file = OpenOptions::new().create(true).append(true).mode(0o600).open(path);
-    file.map_err(|error| StoreError(format!("{}: {error}", path.display())))?;
+    // The keys of open sessions are in there; the log beside it gets the same mode. A file that is there stays shut:
+    // closing it would drop every lock that this process has on it (fcntl(2)), its readers' among them, and another process
+    // that took itself for the last one would delete the log under us.
+    match OpenOptions::new().create_new(true).write(true).mode(0o600).open(path) {
+        Err(error) if error.kind() != ErrorKind::AlreadyExists => {
+            return Err(fault(path, &error));
+        }
+        _ => {}
+    }
     let mut connection = Connection::open(path)?;
     patient(&connection)?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
@@ -278,10 +322,24 @@ fn open_writer(path: &Path) -> Result<Connection, StoreError> {
 }
 
 fn open_reader(path: &Path) -> Result<Connection, StoreError> {
+    let connection = open_any(path)?;
+    schema::check(&connection)?;
+    Ok(connection)
+}
+
+/// Opens books of any version, to be read.
+fn open_any(path: &Path) -> Result<Connection, StoreError> {
     let connection =
         Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     patient(&connection)?;
     Ok(connection)
+}
+
+/// The largest number that a session has, or that a restore has left out.
+fn last_session(connection: &Connection) -> Result<u64, StoreError> {
+    let last: i64 = connection.query_row("SELECT COALESCE(MAX(id), 0) FROM session_130", [], |row| row.get(0))?;
+    let last = u64::try_from(last).map_err(|_| row::damaged("id"))?;
+    Ok(last.max(load::epoch(connection)?.map_or(0, |epoch| epoch.sessions_after())))
 }
 
 /// Makes a connection wait for another's lock, and keep its statements: a plan that looked at a parameter's value would be

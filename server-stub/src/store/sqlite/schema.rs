@@ -30,7 +30,7 @@ const STEPS: &[Step] = &[
 /// The file was written by a newer version, or cannot be written.
 pub fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let found: i64 = transaction.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    let found = version(&transaction)?;
     let newer = || StoreError(format!("its tables are of version {found}, newer than {}", STEPS.len()));
     let taken = usize::try_from(found).ok().filter(|taken| *taken <= STEPS.len()).ok_or_else(newer)?;
     for (n, step) in STEPS.iter().enumerate().skip(taken) {
@@ -38,6 +38,23 @@ pub fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
         transaction.pragma_update(None, "user_version", row::count(n + 1)?)?;
     }
     Ok(transaction.commit()?)
+}
+
+/// Says whether the tables are of this version.
+///
+/// # Errors
+/// They are not.
+pub fn check(connection: &Connection) -> Result<(), StoreError> {
+    let (found, ours) = (version(connection)?, row::count(STEPS.len())?);
+    if found == ours {
+        return Ok(());
+    }
+    let what = "start this program's server on them, which brings older ones up to date";
+    Err(StoreError(format!("the books' tables are of version {found}, and this program's of {ours}: {what}")))
+}
+
+fn version(connection: &Connection) -> Result<i64, StoreError> {
+    Ok(connection.query_row("PRAGMA user_version", [], |row| row.get(0))?)
 }
 
 /// Fills in the hashes of a journal that had none.
