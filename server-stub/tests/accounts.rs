@@ -1,25 +1,17 @@
-//! Instruments, funds and autoclose: BI1 to BI4, LU1, AC1, and the sandbox bank's public numbers.
+//! Instruments, funds and autoclose: BI1 and BI4, LU1, AC1, KC1, and the sandbox bank's public numbers.
 
 mod common;
-
-use std::sync::Arc;
 
 use common::actor::{ACCOUNT, Actor};
 use common::{Kind, World, money, value};
 use protocol::Protocol;
-use protocol::date::Date;
 use protocol::message::autoclose::AutocloseResponse;
-use protocol::message::binding::{BindAnswer, BindResponse, CHALLENGE_TYPE};
+use protocol::message::binding::BindResponse;
 use protocol::message::key::KeyResponse;
-use protocol::money::Money;
 use protocol::outcome::{Problem, ResponseCode};
-use protocol::template::Numbered;
 use protocol::value::{AnyBytes, Bytes, Function, YesNo};
-use server_stub::bank::{Application, Decision, Issuer, Limits, LoadDecision, Terms};
-use server_stub::server::{Config, Server};
-use server_stub::store::record::{Instrument, InstrumentStatus, Limit};
-use server_stub::store::{Change, ChangeSet};
-use server_stub::vault::Vault;
+use server_stub::server::Config;
+use server_stub::store::record::{InstrumentStatus, Limit};
 
 fn status(reply: &BindResponse) -> Option<&str> {
     reply.status.as_ref().map(protocol::value::Token::as_str)
@@ -92,24 +84,16 @@ async fn the_limits_of_an_instrument(world: &mut World) {
     assert_eq!(world.balance(&brian, "usd").await, "usd 5100.00");
 }
 
-/// Changes something of the instrument that is in the books.
-async fn edited(world: &World, actor: &Actor, edit: impl FnOnce(&mut Instrument)) {
-    let id = actor.id.clone().expect("a persona");
-    let mut file = world.store.persona(&id).await.expect("a store").expect("a persona");
-    let mut instrument = file.instruments.remove(0);
-    edit(&mut instrument);
-    let changes = vec![Change::PutInstrument(id.clone(), Box::new(instrument)), Change::Revise(id)];
-    world.store.commit(ChangeSet { changes, ..ChangeSet::default() }).await.expect("a change");
-}
-
 async fn the_operator_s_limits_stand_in_for_the_issuer_s(world: &mut World) {
     let mut brian = world.customer("brianb", "usd 100.00").await;
     let limit = |once, window, hours| Limit { once, window, hours };
-    edited(world, &brian, |instrument| {
-        instrument.limits =
-            [(Function::Load, limit(Some(2_000), None, 24)), (Function::Unload, limit(Some(20), Some(30), 2))].into();
-    })
-    .await;
+    world
+        .edit(&brian, |instrument| {
+            instrument.limits =
+                [(Function::Load, limit(Some(2_000), None, 24)), (Function::Unload, limit(Some(20), Some(30), 2))]
+                    .into();
+        })
+        .await;
     for (amount, problem) in [
         ("usd 2000.01", Some(Problem::LIMIT_EXCEEDED)),
         ("usd 2000.00", None),
@@ -131,10 +115,11 @@ async fn the_operator_s_limits_stand_in_for_the_issuer_s(world: &mut World) {
     // Binding anew does not lift it; nothing at once is off.
     world.bind(&mut brian, ACCOUNT, "dda", "load,unload").await;
     assert_eq!(world.move_funds(&mut brian, "usd -20.00").await.problem, Some(Problem::LIMIT_EXCEEDED));
-    edited(world, &brian, |instrument| {
-        instrument.limits.insert(Function::Unload, limit(Some(0), None, 24));
-    })
-    .await;
+    world
+        .edit(&brian, |instrument| {
+            instrument.limits.insert(Function::Unload, limit(Some(0), None, 24));
+        })
+        .await;
     assert_eq!(world.move_funds(&mut brian, "usd -0.01").await.problem, Some(Problem::FUNCTION_DISABLED));
     assert_eq!(world.move_funds(&mut brian, "usd 0.01").await.problem, None);
 }
@@ -146,7 +131,7 @@ async fn an_instrument_waits_for_what_it_has_to(world: &mut World) {
         (InstrumentStatus::PendingSignature, "pending-signature", "signature has arrived"),
         (InstrumentStatus::Disabled, "disabled", ""),
     ] {
-        edited(world, &brian, |instrument| instrument.status = stands).await;
+        world.edit(&brian, |instrument| instrument.status = stands).await;
         for amount in ["usd 1.00", "usd -1.00"] {
             let reply = world.move_funds(&mut brian, amount).await;
             assert_eq!(reply.problem, Some(Problem::INSTRUMENT_DISABLED), "{name}");
@@ -155,14 +140,8 @@ async fn an_instrument_waits_for_what_it_has_to(world: &mut World) {
         let reply = world.bind(&mut brian, ACCOUNT, "dda", "load,unload").await;
         assert_eq!(status(&reply), Some(name), "binding anew changes nothing of it");
     }
-    edited(world, &brian, |instrument| instrument.status = InstrumentStatus::Enabled).await;
+    world.edit(&brian, |instrument| instrument.status = InstrumentStatus::Enabled).await;
     assert_eq!(world.move_funds(&mut brian, "usd 1.00").await.problem, None);
-}
-
-/// What the books say of an actor's instruments.
-async fn instruments(world: &World, actor: &Actor) -> Vec<Instrument> {
-    let id = actor.id.as_ref().expect("a persona");
-    world.store.persona(id).await.expect("a store").expect("a persona").instruments
 }
 
 async fn the_issuer_s_limit_is_one_of_loads(world: &mut World) {
@@ -174,16 +153,16 @@ async fn the_issuer_s_limit_is_one_of_loads(world: &mut World) {
 async fn the_books_know_when_an_instrument_was_first_used(world: &mut World) {
     let mut brian = world.registered("customer", "brianb").await;
     world.bind(&mut brian, ACCOUNT, "dda", "load,unload").await;
-    assert_eq!(instruments(world, &brian).await[0].first_used, None);
+    assert_eq!(world.instruments(&brian).await[0].first_used, None);
     world.pass_secs(5);
     let first = world.now;
     for _ in 0..2 {
         assert_eq!(world.move_funds(&mut brian, "usd 1.00").await.problem, None);
-        assert_eq!(instruments(world, &brian).await[0].first_used, Some(first));
+        assert_eq!(world.instruments(&brian).await[0].first_used, Some(first));
         world.pass_secs(5);
     }
     world.bind(&mut brian, ACCOUNT, "dda", "load,unload").await;
-    assert_eq!(instruments(world, &brian).await[0].first_used, Some(first), "binding anew changes nothing of it");
+    assert_eq!(world.instruments(&brian).await[0].first_used, Some(first), "binding anew changes nothing of it");
 }
 
 async fn what_is_not_an_instrument(world: &mut World) {
@@ -222,80 +201,6 @@ async fn other_currencies_have_containers_of_their_own(world: &mut World) {
     assert_eq!(world.balance(&brian, "usd").await, "usd 10.00");
 }
 
-/// BI1 of the card whose issuer asks; yields the challenge's name.
-async fn challenged(world: &mut World, brian: &mut Actor) -> String {
-    let body = brian.binding(world.now, "4000000000003220", "credit-card", "load");
-    let sent = world.seal(brian, &body);
-    let reply = world.send(&sent.text).await;
-    let read = sent.read_reply_of::<BindResponse>(reply.as_bytes(), &[CHALLENGE_TYPE]);
-    let (reply, _) = read.expect("a challenge");
-    assert_eq!((reply.response_code, reply.problem), (ResponseCode::Retry, Some(Problem::CHALLENGE_REQUIRED)));
-    assert_eq!(reply.questions.0[0].as_str(), "Mother's maiden name");
-    reply.challenge.expect("a name").into_string()
-}
-
-async fn answer(world: &mut World, brian: &mut Actor, challenge: &str, answer: &str) -> BindResponse {
-    let body = BindAnswer {
-        server_date: world.now,
-        swversion: value("1.0ref"),
-        challenge: value(challenge),
-        answers: Numbered(vec![value(answer)]),
-        key: brian.key_name(),
-        signature: None,
-    };
-    let sent = world.seal(brian, &body);
-    let reply = world.send(&sent.text).await;
-    assert_eq!(world.send(&sent.text).await, reply, "resending is not another try");
-    let types = [CHALLENGE_TYPE, "bind-instrument-response"];
-    sent.read_reply_of::<BindResponse>(reply.as_bytes(), &types).expect("a reply").0
-}
-
-async fn the_right_answer_binds(world: &mut World) {
-    let mut brian = world.registered("customer", "brianb").await;
-    let challenge = challenged(world, &mut brian).await;
-    assert_eq!(challenged(world, &mut brian).await, challenge, "asked again, the question stands");
-    assert_eq!(answer(world, &mut brian, &challenge, "Jones").await.problem, Some(Problem::CHALLENGE_REQUIRED));
-    let reply = answer(world, &mut brian, &challenge, "sMITH").await;
-    assert_eq!(status(&reply), Some("enabled"));
-    brian.keep(&reply);
-    assert_eq!(world.move_funds(&mut brian, "usd 10.00").await.balance, Some(money("usd 10.00")));
-    let reply = answer(world, &mut brian, &challenge, "Smith").await;
-    assert_eq!(reply.problem, Some(Problem::INSTRUMENT_UNKNOWN), "it was answered");
-}
-
-async fn three_wrong_answers_decline(world: &mut World) {
-    let mut brian = world.registered("customer", "brianb").await;
-    let challenge = challenged(world, &mut brian).await;
-    for expected in [Problem::CHALLENGE_REQUIRED, Problem::CHALLENGE_REQUIRED, Problem::INSTRUMENT_DECLINED] {
-        assert_eq!(answer(world, &mut brian, &challenge, "Jones").await.problem, Some(expected));
-    }
-    let reply = answer(world, &mut brian, &challenge, "Smith").await;
-    assert_eq!(reply.problem, Some(Problem::INSTRUMENT_DECLINED));
-    let reply = world.bind(&mut brian, "4000000000003220", "credit-card", "load").await;
-    assert_eq!(reply.problem, Some(Problem::INSTRUMENT_DECLINED), "binding anew gives no new tries");
-    world.pass_secs(24 * 3_600);
-    let reply = world.bind(&mut brian, "4000000000003220", "credit-card", "load").await;
-    assert_eq!(reply.problem, Some(Problem::INSTRUMENT_DECLINED), "a day has to be over");
-    world.pass_millis(1);
-    challenged(world, &mut brian).await;
-}
-
-async fn asking_again_gives_neither_tries_nor_time(world: &mut World) {
-    let mut brian = world.registered("customer", "brianb").await;
-    let challenge = challenged(world, &mut brian).await;
-    for expected in [Problem::CHALLENGE_REQUIRED, Problem::CHALLENGE_REQUIRED, Problem::INSTRUMENT_DECLINED] {
-        assert_eq!(answer(world, &mut brian, &challenge, "Jones").await.problem, Some(expected.clone()));
-        if expected == Problem::CHALLENGE_REQUIRED {
-            world.pass_secs(8 * 3_600);
-            assert_eq!(challenged(world, &mut brian).await, challenge);
-        }
-    }
-    world.pass_secs(8 * 3_600);
-    world.pass_millis(1);
-    let reply = answer(world, &mut brian, &challenge, "Smith").await;
-    assert_eq!(reply.problem, Some(Problem::INSTRUMENT_UNKNOWN), "the question is as old as when it was first asked");
-}
-
 async fn autoclosing(world: &mut World, brian: &mut Actor, passphrase: &str) -> AutocloseResponse {
     let body = Actor::autoclosing(world.now, passphrase);
     world.ask(brian, &body).await
@@ -319,7 +224,7 @@ async fn rich(world: &mut World) -> Actor {
 async fn autoclose_uses_the_account_that_was_bound_for_it_last(world: &mut World) {
     let mut brian = rich(world).await;
     let accounts = async |world: &World, brian: &Actor| -> Vec<(bool, bool)> {
-        let known = instruments(world, brian).await;
+        let known = world.instruments(brian).await;
         known.iter().map(|known| (known.autoclose, known.sealed_number.is_some())).collect()
     };
     assert_eq!(accounts(world, &brian).await, [(false, false), (true, true)]);
@@ -416,9 +321,6 @@ everywhere! {
     what_is_not_an_instrument
     binding_anew_replaces_the_salt
     other_currencies_have_containers_of_their_own
-    the_right_answer_binds
-    three_wrong_answers_decline
-    asking_again_gives_neither_tries_nor_time
     autoclose_uses_the_account_that_was_bound_for_it_last
     the_passphrase_closes_the_persona
     wrong_passphrases_and_unknown_personas_look_alike
@@ -433,56 +335,6 @@ async fn a_new_instrument_waits_where_the_operator_wants_it_so() {
     let reply = world.bind(&mut brian, ACCOUNT, "dda", "load,unload").await;
     assert_eq!((reply.response_code, status(&reply)), (ResponseCode::Success, Some("pending-signature")));
     assert_eq!(world.move_funds(&mut brian, "usd 1.00").await.problem, Some(Problem::INSTRUMENT_DISABLED));
-    edited(&world, &brian, |instrument| instrument.status = InstrumentStatus::Enabled).await;
+    world.edit(&brian, |instrument| instrument.status = InstrumentStatus::Enabled).await;
     assert_eq!(world.move_funds(&mut brian, "usd 1.00").await.problem, None);
-}
-
-/// A bank that asks before it binds anything.
-struct Asking;
-
-impl Issuer for Asking {
-    fn name(&self) -> &'static str {
-        "Asking Bank"
-    }
-
-    fn bind(&self, application: Application<'_>, now: Date) -> Decision {
-        let terms = Terms { functions: application.functions.clone(), enabled_from: now };
-        Decision::Challenge(vec!["Mother's maiden name".to_owned()], terms)
-    }
-
-    fn answers_fit(&self, _: &str, _: &[&str]) -> bool {
-        true
-    }
-
-    fn load(&self, _: &str, _: Money, _: Date) -> LoadDecision {
-        LoadDecision::Declined
-    }
-
-    fn unload(&self, _: &str, _: Money) -> bool {
-        false
-    }
-
-    fn limits(&self) -> Limits {
-        Limits { load_units: 1, window_units: 1, window_secs: 1 }
-    }
-}
-
-#[tokio::test]
-async fn eight_questions_may_wait_for_their_answers() {
-    let mut world = World::new(Protocol::V2, Kind::Memory);
-    let vault = Vault::of_key(&common::VAULT_KEY);
-    let server = Server::new(world.store.clone(), common::server_keys(), vault, Box::new(Asking), World::config());
-    world.server = Arc::new(server);
-    let mut brian = world.registered("customer", "brianb").await;
-    let mut problems = Vec::new();
-    for n in 0..9 {
-        let body = brian.binding(world.now, &format!("05901321817500{n}"), "dda", "load");
-        let sent = world.seal(&mut brian, &body);
-        let reply = world.send(&sent.text).await;
-        let types = [CHALLENGE_TYPE, "bind-instrument-response"];
-        let reply = sent.read_reply_of::<BindResponse>(reply.as_bytes(), &types).expect("a reply").0;
-        problems.extend(reply.problem);
-    }
-    assert_eq!(problems[..8], vec![Problem::CHALLENGE_REQUIRED; 8]);
-    assert_eq!(problems[8], Problem::LIMIT_EXCEEDED);
 }

@@ -81,6 +81,7 @@ const PASSES: [Pass; 6] = [
             "--test=vectors",
             "--test=exchange",
             "--test=accounts",
+            "--test=challenges",
             "--test=payments",
             "--test=fees",
             "--test=refunds",

@@ -19,6 +19,8 @@ use protocol::persona::{PersonaId, RequestedId};
 use protocol::secret::SessionSecrets;
 use protocol::template::{Family, Presence};
 use protocol::value::{AnyBytes, Bytes, Index, Num, ServerKeyName, SessionId, YesNo, from_base64, to_base64};
+use server_stub::store::record::Instrument;
+use server_stub::store::{Change, ChangeSet};
 
 use super::{Data, World, bytes, money, value, vectors};
 
@@ -253,6 +255,21 @@ impl World {
         let file = self.store.persona(id).await.expect("a store").expect("a persona");
         let container = file.containers.get(&value(currency));
         container.map_or_else(|| format!("{currency} nothing"), |container| container.available.to_string())
+    }
+
+    /// What the books say of an actor's instruments.
+    pub async fn instruments(&self, actor: &Actor) -> Vec<Instrument> {
+        let id = actor.id.as_ref().expect("a persona");
+        self.store.persona(id).await.expect("a store").expect("a persona").instruments
+    }
+
+    /// Changes something of the first instrument, in the books.
+    pub async fn edit(&self, actor: &Actor, edit: impl FnOnce(&mut Instrument)) {
+        let id = actor.id.clone().expect("a persona");
+        let mut instrument = self.instruments(actor).await.remove(0);
+        edit(&mut instrument);
+        let changes = vec![Change::PutInstrument(id.clone(), Box::new(instrument)), Change::Revise(id)];
+        self.store.commit(ChangeSet { changes, ..ChangeSet::default() }).await.expect("a change");
     }
 }
 
