@@ -4,7 +4,7 @@ mod common;
 
 use std::sync::Arc;
 
-use common::actor::Actor;
+use common::actor::{ACCOUNT, Actor};
 use common::{Kind, World, money, value};
 use protocol::Protocol;
 use protocol::date::Date;
@@ -12,8 +12,10 @@ use protocol::message::binding::{BindAnswer, BindResponse, CHALLENGE_TYPE};
 use protocol::money::Money;
 use protocol::outcome::{Problem, ResponseCode};
 use protocol::template::Numbered;
+use protocol::value::Function;
 use server_stub::bank::{Application, Decision, Issuer, Limits, LoadDecision, Terms};
 use server_stub::server::Server;
+use server_stub::store::record::{InstrumentStatus, Limit};
 use server_stub::vault::Vault;
 
 fn status(reply: &BindResponse) -> Option<&str> {
@@ -61,6 +63,36 @@ async fn the_right_answer_binds(world: &mut World) {
     assert_eq!(reply.problem, Some(Problem::INSTRUMENT_UNKNOWN), "it was answered");
 }
 
+async fn an_answer_takes_the_place_of_no_other_instrument(world: &mut World) {
+    let mut brian = world.registered("customer", "brianb").await;
+    let challenge = challenged(world, &mut brian).await;
+    // While the question waits, an account is bound and the operator decides on it.
+    world.bind(&mut brian, ACCOUNT, "dda", "load,unload").await;
+    world.edit(&brian, |account| account.status = InstrumentStatus::Disabled).await;
+    assert_eq!(status(&answer(world, &mut brian, &challenge, "Smith").await), Some("enabled"));
+    let known = world.instruments(&brian).await;
+    let known: Vec<_> = known.iter().map(|known| (known.id.0, known.kind.as_str(), known.status)).collect();
+    assert_eq!(known, [(1, "dda", InstrumentStatus::Disabled), (2, "visa", InstrumentStatus::Enabled)]);
+}
+
+async fn an_answer_undoes_nothing_that_the_operator_has_set(world: &mut World) {
+    let mut brian = world.registered("customer", "brianb").await;
+    let challenge = challenged(world, &mut brian).await;
+    let reply = answer(world, &mut brian, &challenge, "Smith").await;
+    brian.keep(&reply);
+    let challenge = challenged(world, &mut brian).await;
+    // Asked anew, the card is used, and then disabled and limited before the answer comes.
+    let used = world.now;
+    assert_eq!(world.move_funds(&mut brian, "usd 1.00").await.problem, None);
+    let limits = [(Function::Load, Limit { once: Some(5), window: None, hours: 24 })];
+    world.edit(&brian, |card| (card.status, card.limits) = (InstrumentStatus::Disabled, limits.into())).await;
+    assert_eq!(status(&answer(world, &mut brian, &challenge, "Smith").await), Some("disabled"));
+    let known = world.instruments(&brian).await;
+    assert_eq!((known.len(), known[0].status, known[0].first_used), (1, InstrumentStatus::Disabled, Some(used)));
+    assert_eq!(known[0].limits, limits.into());
+    assert_eq!(world.move_funds(&mut brian, "usd 1.00").await.problem, Some(Problem::INSTRUMENT_DISABLED));
+}
+
 async fn three_wrong_answers_decline(world: &mut World) {
     let mut brian = world.registered("customer", "brianb").await;
     let challenge = challenged(world, &mut brian).await;
@@ -96,6 +128,8 @@ async fn asking_again_gives_neither_tries_nor_time(world: &mut World) {
 
 everywhere! {
     the_right_answer_binds
+    an_answer_takes_the_place_of_no_other_instrument
+    an_answer_undoes_nothing_that_the_operator_has_set
     three_wrong_answers_decline
     asking_again_gives_neither_tries_nor_time
 }

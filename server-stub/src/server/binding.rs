@@ -29,7 +29,7 @@ use super::refusal::Refusal;
 use super::registration::passphrase_hash;
 use super::service::Service;
 use crate::bank::{Application, Decision, Terms};
-use crate::store::record::{Challenge, Instrument, InstrumentId, InstrumentStatus};
+use crate::store::record::{Challenge, Instrument, InstrumentId, InstrumentStatus, Limits};
 use crate::store::{Change, PersonaFile, Store, StoreError};
 
 /// Instruments of one persona: more than anyone's wallet holds.
@@ -120,9 +120,11 @@ impl Procedure for BindAnswer {
         let answers: Vec<&str> = self.answers.0.iter().map(Text::as_str).collect();
         let id = draft.file.persona.id.clone();
         if desk.bank.answers_fit(number.as_str(), &answers) {
+            // Since the question was asked, others may have been bound, and the operator may have decided on this one.
+            let instrument = placed(desk, draft, asked.binding)?;
             draft.changes.push(Change::RemoveChallenge(id, asked.id));
-            let reply = bound(desk, &number, &salt, &asked.binding);
-            put(draft, asked.binding);
+            let reply = bound(desk, &number, &salt, &instrument);
+            put(draft, instrument);
             return Ok(reply);
         }
         asked.wrong_answers += 1;
@@ -188,7 +190,7 @@ fn set_passphrase(body: &BindInstrument, desk: Desk<'_>, draft: &mut Draft) -> R
     Ok(())
 }
 
-/// Step 1307: the binding as it will be. A number that is bound already is bound again, in its old place.
+/// Step 1307: the binding as it will be.
 fn instrument(
     body: &BindInstrument,
     desk: Desk<'_>,
@@ -202,9 +204,35 @@ fn instrument(
     if functions.is_empty() || (autoclose && !functions.contains(&Function::Unload)) {
         return Err(Problem::FUNCTION_DISABLED.into());
     }
+    let number = body.number.as_str();
+    let instrument = Instrument {
+        id: InstrumentId(0),
+        kind: body.kind.as_str().to_owned(),
+        sealed_number: autoclose.then(|| desk.vault.seal(NUMBER, number, rng)),
+        agreements: body.agreements.iter().flat_map(|agreements| agreements.0.iter().copied()).collect::<BTreeSet<_>>(),
+        prefix: prefix(number),
+        hash: desk.protocol.suite().instrument_hash(number, body.salt.as_slice()),
+        keyed_hash,
+        bound: desk.now,
+        first_used: None,
+        status: desk.config.new_instruments,
+        enabled_from,
+        functions,
+        limits: Limits::new(),
+        autoclose,
+    };
+    placed(desk, draft, instrument)
+}
+
+/// An instrument in its place among the others, as they are now. A number that is bound already is bound again, in its old
+/// place: who was disabled stays so, and what the operator has set, whatever is bound anew (252, `update`).
+fn placed(desk: Desk<'_>, draft: &Draft, instrument: Instrument) -> Result<Instrument, Refusal> {
     let known = &draft.file.instruments;
-    let before = known.iter().find(|known| same(&known.keyed_hash, &keyed_hash));
-    if before.is_none() && known.len() >= MAX_INSTRUMENTS {
+    if let Some(before) = known.iter().find(|known| same(&known.keyed_hash, &instrument.keyed_hash)) {
+        let Instrument { id, first_used, status, ref limits, .. } = *before;
+        return Ok(Instrument { id, first_used, status, limits: limits.clone(), ..instrument });
+    }
+    if known.len() >= MAX_INSTRUMENTS {
         return Err(Refusal::because(
             Problem::LIMIT_EXCEEDED,
             Words::new(
@@ -213,25 +241,8 @@ fn instrument(
             ),
         ));
     }
-    let next = || InstrumentId(known.iter().map(|known| known.id.0).max().unwrap_or_default() + 1);
-    let number = body.number.as_str();
-    Ok(Instrument {
-        id: before.map_or_else(next, |before| before.id),
-        kind: body.kind.as_str().to_owned(),
-        sealed_number: autoclose.then(|| desk.vault.seal(NUMBER, number, rng)),
-        agreements: body.agreements.iter().flat_map(|agreements| agreements.0.iter().copied()).collect::<BTreeSet<_>>(),
-        prefix: prefix(number),
-        hash: desk.protocol.suite().instrument_hash(number, body.salt.as_slice()),
-        keyed_hash,
-        bound: desk.now,
-        first_used: before.and_then(|before| before.first_used),
-        // Who was disabled stays so, and what the operator has set, whatever is bound anew (252, `update`).
-        status: before.map_or(desk.config.new_instruments, |before| before.status),
-        enabled_from,
-        functions,
-        limits: before.map(|before| before.limits.clone()).unwrap_or_default(),
-        autoclose,
-    })
+    let id = InstrumentId(known.iter().map(|known| known.id.0).max().unwrap_or_default() + 1);
+    Ok(Instrument { id, first_used: None, status: desk.config.new_instruments, limits: Limits::new(), ..instrument })
 }
 
 /// 120H.8: the first two and the last four characters; nothing of a number so short that it would be told whole.
