@@ -28,6 +28,7 @@ macro_rules! conformance {
 
 conformance! {
     a_persona_is_loaded_as_it_was_stored
+    a_challenge_is_replaced_whole
     an_id_is_taken_once
     a_revision_guards_a_persona
     owned_accounts_are_never_below_zero

@@ -47,6 +47,32 @@ pub async fn a_persona_is_loaded_as_it_was_stored(kind: Kind) {
     assert_eq!(bench.store.persona(&brian()).await.expect("a store").expect("a persona").challenges, []);
 }
 
+pub async fn a_challenge_is_replaced_whole(kind: Kind) {
+    let bench = Bench::with_session(kind).await;
+    let first = Challenge {
+        id: "challenge".to_owned(),
+        asked: date(),
+        wrong_answers: 1,
+        binding: Instrument { sealed_number: None, ..instrument() },
+        sealed_number: vec![9],
+        salt: vec![1; 8],
+        questions: vec!["One?".to_owned()],
+    };
+    let second = Challenge {
+        id: first.id.clone(),
+        asked: date().plus_secs(1),
+        wrong_answers: 2,
+        binding: Instrument { hash: vec![6; 32], autoclose: false, ..first.binding.clone() },
+        sealed_number: vec![8, 7],
+        salt: vec![2; 16],
+        questions: vec!["Two?".to_owned(), "Three?".to_owned()],
+    };
+    for challenge in [&first, &second] {
+        bench.commit([Change::PutChallenge(brian(), Box::new(challenge.clone()))]).await.expect("a change");
+    }
+    assert_eq!(bench.store.persona(&brian()).await.expect("a store").expect("a persona").challenges, [second]);
+}
+
 pub async fn an_id_is_taken_once(kind: Kind) {
     let bench = Bench::with_session(kind).await;
     let again = bench.commit([Change::Register(Box::new(persona()))]).await;

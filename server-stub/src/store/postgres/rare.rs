@@ -135,7 +135,9 @@ fn put_instrument<'a>(id: &'a PersonaId, instrument: &'a Instrument) -> Result<C
 fn put_challenge<'a>(id: &'a PersonaId, challenge: &'a Challenge) -> Result<Command<'a>, StoreError> {
     let sql = "INSERT INTO challenge (persona, id, asked, wrong_answers, sealed_number, salt, questions, binding)
                VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
-               ON CONFLICT (persona, id) DO UPDATE SET wrong_answers = excluded.wrong_answers";
+               ON CONFLICT (persona, id) DO UPDATE SET asked = excluded.asked, wrong_answers = excluded.wrong_answers,
+                   sealed_number = excluded.sealed_number, salt = excluded.salt, questions = excluded.questions,
+                   binding = excluded.binding";
     let params = vec![
         param(id.as_str()),
         param(challenge.id.as_str()),
