@@ -7,7 +7,9 @@ use common::World;
 use common::actor::{Actor, OpenedSession};
 use common::payment::{Deal, problems, whole};
 use common::{assert_sound, money, value};
+use protocol::Protocol;
 use protocol::message::session::{CloseSessionResponse, OpenSessionResponse};
+use protocol::message::statement::StatementResponse;
 use protocol::outcome::{Problem, ResponseCode};
 
 const HOUR: i64 = 3_600;
@@ -92,7 +94,49 @@ async fn forward_by_more_than_a_day(world: &mut World) {
     assert_eq!(file.sessions[0].current, money("usd 3.00"));
 }
 
+/// What a statement tells from a mark on: the orders that were paid, and the next mark.
+async fn told(world: &mut World, actor: &mut Actor, after: &str) -> (Vec<String>, String) {
+    let body = actor.asking(world.now, Some(after));
+    let reply: StatementResponse = world.ask(actor, &body).await;
+    let orders = reply.entries.0.into_iter().filter_map(|entry| entry.payment);
+    (orders.map(|payment| payment.order_id.to_string()).collect(), reply.next.expect("a mark").into_string())
+}
+
+async fn statements_go_on_after_an_hour_back(world: &mut World) {
+    if world.protocol == Protocol::V1 {
+        return;
+    }
+    let mut brian = world.customer("brianb", "usd 100.00").await;
+    let mut acme = world.registered("merchant", "acme").await;
+    let mut payer = world.open(&mut brian, "usd 20.00", 240, 50).await;
+    let mut sales = world.open(&mut acme, "usd 0.00", 240, 50).await;
+    world.pass_secs(HOUR);
+    assert_eq!(pay(world, &mut payer, &mut sales, &acme).await, None);
+    world.pass_secs(600);
+    let (_, mark) = told(world, &mut brian, "start").await;
+
+    world.pass_secs(-HOUR);
+    let order = |payer: &OpenedSession| format!("order-{}-{}", payer.id.number(), payer.index);
+    let mut orders = Vec::new();
+    for _ in 0..2 {
+        orders.push(order(&payer));
+        assert_eq!(pay(world, &mut payer, &mut sales, &acme).await, None);
+        world.pass_secs(300);
+    }
+    let (found, mark) = told(world, &mut brian, &mark).await;
+    assert!(orders.iter().all(|order| found.contains(order)), "{found:?}");
+    let last = order(&payer);
+    assert_eq!(pay(world, &mut payer, &mut sales, &acme).await, None);
+    // The mark has come back with the clock, whatever is dated after it.
+    let (found, mark) = told(world, &mut brian, &mark).await;
+    assert!(found.contains(&last), "{found:?}");
+    world.pass_secs(2 * HOUR);
+    let (_, mark) = told(world, &mut brian, &mark).await;
+    assert_eq!(told(world, &mut brian, &mark).await.0, Vec::<String>::new(), "what is old enough is not told again");
+}
+
 everywhere! {
     back_an_hour
+    statements_go_on_after_an_hour_back
     forward_by_more_than_a_day
 }

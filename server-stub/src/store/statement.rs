@@ -122,7 +122,8 @@ pub struct Statement {
 }
 
 /// What went in and out of the hands of persona ?1 from date ?2 on. Payments are found by way of the persona's sessions,
-/// so that collecting one costs no index of its own. The numbers of kinds are those of [`kind_of`]. Every database with
+/// so that collecting one costs no index of its own; where the clock was set back, by a day at most, the end of a session is
+/// dated before its last payments. The numbers of kinds are those of [`kind_of`]. Every database with
 /// rows reads this.
 pub(super) const ENTRIES: &str = "
     SELECT date, CAST(CASE WHEN amount < 0 THEN 2 ELSE 1 END AS BIGINT) AS kind, id AS session,
@@ -132,11 +133,11 @@ pub(super) const ENTRIES: &str = "
     UNION ALL
     SELECT t.date, 3, t.payer_session, t.payer_index, 0, t.currency, -t.charged, t.payee, t.order_id
     FROM session_130 s JOIN transaction_130n t ON t.payer_session = s.id
-    WHERE s.persona = ?1 AND (s.ended IS NULL OR s.ended >= ?2) AND t.date >= ?2
+    WHERE s.persona = ?1 AND (s.ended IS NULL OR s.ended + 86400000 >= ?2) AND t.date >= ?2
     UNION ALL
     SELECT t.date, 4, t.payer_session, t.payer_index, 0, t.credit_currency, t.credited, t.payer, t.order_id
     FROM session_130 s JOIN transaction_130n t ON t.payee_session = s.id
-    WHERE s.persona = ?1 AND (s.ended IS NULL OR s.ended >= ?2) AND t.date >= ?2
+    WHERE s.persona = ?1 AND (s.ended IS NULL OR s.ended + 86400000 >= ?2) AND t.date >= ?2
     UNION ALL
     SELECT date, 5, payer_session, payer_index, number, currency, -given, payer, order_id
     FROM refund WHERE payee = ?1 AND date >= ?2
@@ -146,6 +147,6 @@ pub(super) const ENTRIES: &str = "
     UNION ALL
     SELECT t.date, 7, t.payer_session, t.payer_index, 0, t.credit_currency, -t.fee, t.payer, t.order_id
     FROM session_130 s JOIN transaction_130n t ON t.payee_session = s.id
-    WHERE s.persona = ?1 AND (s.ended IS NULL OR s.ended >= ?2) AND t.date >= ?2 AND t.fee > 0
+    WHERE s.persona = ?1 AND (s.ended IS NULL OR s.ended + 86400000 >= ?2) AND t.date >= ?2 AND t.fee > 0
     UNION ALL
     SELECT date, 7, id, 0, 0, currency, -amount, NULL, NULL FROM fee WHERE persona = ?1 AND date >= ?2";

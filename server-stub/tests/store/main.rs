@@ -41,6 +41,7 @@ conformance! {
     a_message_is_answered_once
     loads_count_within_a_window_and_clear
     fees_are_lines_of_a_statement
+    a_payment_is_told_of_a_session_that_ended_before_it
     sessions_are_due_after_their_last_millisecond
     new_numbers_are_new
     an_epoch_begins_once_and_numbers_leap

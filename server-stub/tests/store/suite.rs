@@ -11,7 +11,7 @@ use server_stub::store::record::{
     Reason, Report, SessionEnd, SessionStatus, Transaction,
 };
 use server_stub::store::{
-    Account, BookRow, Change, ChangeSet, CommitError, Condition, Conflict, Setting, Signer, Window,
+    Account, BookRow, Change, ChangeSet, CommitError, Condition, Conflict, Position, Setting, Signer, Window,
 };
 
 use crate::bench::{Bench, at, brian, date, entry, index, instrument, log, persona, session, spend, transaction};
@@ -270,6 +270,21 @@ pub async fn fees_are_lines_of_a_statement(kind: Kind) {
     bench.store.show(&mut see).await.expect("a store");
     kept.sort_unstable();
     assert_eq!(kept, ["load", "load", "open/1"]);
+}
+
+/// The clock was set back between the payment and the end.
+pub async fn a_payment_is_told_of_a_session_that_ended_before_it(kind: Kind) {
+    let bench = Bench::with_session(kind).await;
+    let later = |minutes: i64| date().plus_secs(60 * minutes);
+    let paid = Transaction { date: later(40), ..transaction(1) };
+    let back = entry(session(1).account(), Account::Container(brian(), value("usd")), "usd 70.00");
+    let end = Change::End(1, later(10), SessionEnd::Closed);
+    bench.commit([Change::Collect(Box::new(paid)), back, end]).await.expect("a payment, and the end");
+    for (after, told) in [(5, 1), (20, 1), (39, 1), (41, 0)] {
+        let window = Window::After(Position::before(later(after)));
+        let found = bench.store.statement(&brian(), window, 9).await.expect("a store").expect("a persona");
+        assert_eq!(found.entries.len(), told, "after minute {after}");
+    }
 }
 
 pub async fn sessions_are_due_after_their_last_millisecond(kind: Kind) {
