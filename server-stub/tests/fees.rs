@@ -9,6 +9,7 @@ use protocol::Protocol;
 use protocol::collect::Receipts;
 use protocol::message::autoclose::AutocloseResponse;
 use protocol::message::refund::RefundResponse;
+use protocol::message::session::CloseSessionResponse;
 use protocol::message::statement::EntryKind;
 use protocol::outcome::{Problem, ResponseCode};
 use protocol::value::YesNo;
@@ -56,6 +57,15 @@ impl Market {
 
     async fn collect(&mut self, world: &mut World, promises: &[Promise]) -> Receipts {
         world.collect(&mut self.sales, promises).await
+    }
+
+    /// Closes the session that collects, and asks again under another number, a while later.
+    async fn closed_twice(&mut self, world: &mut World) -> [CloseSessionResponse; 2] {
+        let body = self.acme.closing(world.now, Some(&self.sales.id), true);
+        let first = world.ask(&mut self.acme, &body).await;
+        world.pass_secs(5);
+        let body = self.acme.closing(world.now, Some(&self.sales.id), true);
+        [first, world.ask(&mut self.acme, &body).await]
     }
 
     /// What is in the session that collects.
@@ -216,6 +226,31 @@ async fn closing_costs_no_more_than_what_returns(world: &mut World) {
     assert_eq!(taken(world, "usd").await, 350);
 }
 
+async fn what_returned_is_told_again_less_the_fees(world: &mut World) {
+    let mut market = market(world, "usd").await;
+    costs(world, Service::Collect, "usd", 25, 290).await;
+    let promise = [market.promise(world, "shoes", "usd 42.50", "usd 42.50")];
+    market.collect(world, &promise).await;
+    let [first, again] = market.closed_twice(world).await;
+    assert_eq!((first.amount, again.amount), (Some(money("usd 41.02")), Some(money("usd 41.02"))));
+    assert_eq!(again.log, first.log);
+}
+
+async fn what_returned_is_not_told_again_where_refunds_may_have_taken_of_it(world: &mut World) {
+    if world.protocol == Protocol::V1 {
+        return;
+    }
+    let mut market = market(world, "usd").await;
+    let promise = market.promise(world, "shoes", "usd 42.50", "usd 42.50");
+    market.collect(world, std::slice::from_ref(&promise)).await;
+    let body = market.acme.refunding(world.now, &promise.received.payment, Some("usd 2.50"));
+    let reply: RefundResponse = world.ask(&mut market.acme, &body).await;
+    assert_eq!(reply.response_code, ResponseCode::Success);
+    let [first, again] = market.closed_twice(world).await;
+    assert_eq!((first.amount, again.amount), (Some(money("usd 40.00")), None));
+    assert_eq!(again.log, first.log);
+}
+
 async fn a_refund_gives_all_back_and_the_operator_keeps_the_fee(world: &mut World) {
     if world.protocol == Protocol::V1 {
         return;
@@ -317,6 +352,8 @@ everywhere! {
     a_load_that_never_clears_costs_nothing
     a_session_is_opened_with_what_is_left_beside_the_fee
     closing_costs_no_more_than_what_returns
+    what_returned_is_told_again_less_the_fees
+    what_returned_is_not_told_again_where_refunds_may_have_taken_of_it
     a_refund_gives_all_back_and_the_operator_keeps_the_fee
     a_statement_tells_of_every_fee
     a_fee_holds_from_its_date_on_and_is_published

@@ -2,6 +2,7 @@
 
 use protocol::date::Date;
 use protocol::message::session::{CloseSession, CloseSessionResponse};
+use protocol::message::statement::EntryKind;
 use protocol::money::{Currency, Money};
 use protocol::outcome::{Problem, ResponseCode};
 use protocol::template::Numbered;
@@ -13,11 +14,14 @@ use super::exchange::{Desk, Procedure};
 use super::refusal::Refusal;
 use super::service::Service;
 use crate::store::record::{Session, SessionEnd, SessionStatus, Transaction};
-use crate::store::{Change, PersonaFile, Store, StoreError};
+use crate::store::{Change, PersonaFile, Position, Store, StoreError, Window};
 
 /// Lines of a log: as many as fit into a value of 768 KiB, encrypted and in base64, with some room. Of more payments,
 /// the newest are told.
 const MAX_LOG_LINES: usize = 2_500;
+/// Entries of a persona that are looked through for refunds: those of some sessions with as many payments as a log has lines,
+/// and a fee for each.
+const MAX_ENTRIES_SEEN: usize = 8 * MAX_LOG_LINES;
 
 /// What closing needs to know.
 pub struct Records {
@@ -27,6 +31,8 @@ pub struct Records {
     history: Vec<Transaction>,
     /// What closing the session that is named has cost, if it was closed before.
     fee: Option<Money>,
+    /// Whether refunds may have taken of the session that is named.
+    refunded: bool,
 }
 
 impl Procedure for CloseSession {
@@ -36,7 +42,7 @@ impl Procedure for CloseSession {
         Service::Close
     }
 
-    async fn load(&self, store: &dyn Store, file: &PersonaFile, _: Desk<'_>) -> Result<Records, StoreError> {
+    async fn load(&self, store: &dyn Store, file: &PersonaFile, desk: Desk<'_>) -> Result<Records, StoreError> {
         let named = match &self.session_id {
             Some(id) => store.sessions(std::slice::from_ref(id)).await?.remove(&id.number()),
             None => None,
@@ -56,7 +62,13 @@ impl Procedure for CloseSession {
             }
             _ => None,
         };
-        Ok(Records { named, history, fee })
+        let refunded = match &named {
+            Some(session) if !history.is_empty() && !(session.is_open() && desk.now <= session.expires()) => {
+                refunded(store, session).await?
+            }
+            _ => false,
+        };
+        Ok(Records { named, history, fee, refunded })
     }
 
     /// Step 1807.
@@ -64,15 +76,16 @@ impl Procedure for CloseSession {
         &self,
         desk: Desk<'_>,
         draft: &mut Draft,
-        records: Records,
+        mut records: Records,
         _: &mut dyn CryptoRng,
     ) -> Result<CloseSessionResponse, Refusal> {
         let closed = draft.end_sessions(SessionEnd::Closed, |session| closes(self, session))?;
         if let (Some(id), []) = (&self.session_id, closed.as_slice()) {
-            let ours = records.named.filter(|session| session.id == *id && session.persona == draft.file.persona.id);
+            let ours =
+                records.named.take().filter(|session| session.id == *id && session.persona == draft.file.persona.id);
             return match ours {
                 Some(session) if self.request_log.is_some_and(|wanted| wanted.0) => {
-                    Ok(told_again(desk.now, &session, &records.history, records.fee)?)
+                    Ok(told_again(desk.now, &session, records)?)
                 }
                 ours => Err(why_not(ours, desk.now).into()),
             };
@@ -111,24 +124,34 @@ fn closes(body: &CloseSession, session: &Session) -> bool {
 /// What a session that ended by itself, or was closed before, can still tell: its log, what returned when it ended, and
 /// what that has cost.
 /// A client whose payments were in the air by then learns what became of them.
-fn told_again(
-    now: Date,
-    session: &Session,
-    history: &[Transaction],
-    fee: Option<Money>,
-) -> Result<CloseSessionResponse, Refusal> {
+fn told_again(now: Date, session: &Session, records: Records) -> Result<CloseSessionResponse, Refusal> {
+    let Records { history, fee, refunded, .. } = records;
     let refusal = why_not(Some(session.clone()), now).into();
-    // A log that was cut accounts for nothing, and so gives no sum either.
-    let amount = if history.len() < MAX_LOG_LINES { Some(left_over(session, history)?) } else { None };
-    let log = Numbered(log(history, std::slice::from_ref(session)));
+    // A log that was cut accounts for nothing, and so gives no sum either; nor does one that tells nothing of refunds.
+    let whole = history.len() < MAX_LOG_LINES && !refunded;
+    let amount = if whole { Some(left_over(session, &history)?) } else { None };
+    let log = Numbered(log(&history, std::slice::from_ref(session)));
     Ok(CloseSessionResponse { amount, fee, log, ..CloseSession::refused(now, &refusal) })
 }
 
-/// What a session held after all that is in its log.
+/// Whether refunds may have taken of a session (RF1): only of sales sessions, and which they took of is not kept.
+async fn refunded(store: &dyn Store, session: &Session) -> Result<bool, StoreError> {
+    if session.opening.minor > 0 {
+        return Ok(false);
+    }
+    let since = Window::After(Position::before(session.opened));
+    let Some(told) = store.statement(&session.persona, since, MAX_ENTRIES_SEEN).await? else { return Ok(true) };
+    let made = told.entries.iter().any(|(_, entry)| entry.kind == EntryKind::REFUND_MADE);
+    Ok(made || told.entries.len() == MAX_ENTRIES_SEEN)
+}
+
+/// What a session held after all that is in its log, and the fees for what it collected.
 fn left_over(session: &Session, history: &[Transaction]) -> Result<Money, Refusal> {
     let step = |sum: Money, transaction: &Transaction| {
-        let paid = transaction.payer_session == session.id;
-        sum.plus(if paid { transaction.charged.negated() } else { transaction.credited })
+        if transaction.payer_session == session.id {
+            return sum.plus(transaction.charged.negated());
+        }
+        sum.plus(transaction.credited)?.plus(transaction.fee.negated())
     };
     Ok(history.iter().try_fold(session.opening, step)?)
 }
