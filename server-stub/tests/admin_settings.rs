@@ -124,6 +124,22 @@ async fn a_rate_holds_from_its_date_on(world: &mut World) {
     assert_eq!(world.move_funds(&mut brian, "cad 1.00").await.problem, Some(Problem::CURRENCY_UNSUPPORTED));
 }
 
+async fn a_withdrawn_currency_goes_back_where_it_came_from(world: &mut World) {
+    let mut brian = world.customer("brianb", "usd 100.00").await;
+    assert_eq!(world.move_funds(&mut brian, "cad 5.00").await.problem, None);
+    world.set(&Item::Rate { currency: value("cad"), from: world.now, rate: None }).await;
+    for (amount, problem) in [
+        ("cad 1.00", Some(Problem::CURRENCY_UNSUPPORTED)),
+        ("cad 0.00", Some(Problem::CURRENCY_UNSUPPORTED)),
+        ("cad -5.01", Some(Problem::FUNDS_INSUFFICIENT)),
+        ("cad -5.00", None),
+        ("chf -1.00", Some(Problem::CURRENCY_UNSUPPORTED)),
+    ] {
+        assert_eq!(world.move_funds(&mut brian, amount).await.problem, problem, "{amount}");
+    }
+    assert_eq!(world.balance(&brian, "cad").await, "cad 0.00");
+}
+
 async fn a_new_key_is_published_and_the_old_one_opens_for_a_while(world: &mut World) {
     let mut brian = world.customer("brianb", "usd 100.00").await;
     let (old, name) = (world.server_key(), format!("CC{}002", world.protocol.number().replace(".0", "")));
@@ -217,6 +233,7 @@ everywhere! {
     agreements_are_demanded_where_they_are_said_to_be
     a_software_version_grows_old
     a_rate_holds_from_its_date_on
+    a_withdrawn_currency_goes_back_where_it_came_from
     a_new_key_is_published_and_the_old_one_opens_for_a_while
     people_are_told_in_their_language
     whoever_lacks_the_key_gets_one_answer

@@ -42,7 +42,9 @@ impl Procedure for LoadUnload {
         _: &mut dyn CryptoRng,
     ) -> Result<LoadUnloadResponse, Refusal> {
         let amount = self.amount.0;
-        if !desk.config.rates.contains_key(&amount.currency) {
+        // What the operator has withdrawn comes in no more, and goes back.
+        let held = || amount.minor < 0 && draft.file.containers.contains_key(&amount.currency);
+        if !desk.config.rates.contains_key(&amount.currency) && !held() {
             return Err(Problem::CURRENCY_UNSUPPORTED.into());
         }
         let (number, instrument) = named(self, desk, &draft.file.instruments)?;
