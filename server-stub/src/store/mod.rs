@@ -17,6 +17,7 @@ pub mod memory;
 pub mod place;
 pub mod plan;
 pub mod postgres;
+mod queue;
 mod read;
 pub mod record;
 mod row;

@@ -15,6 +15,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::super::chain::ChainHead;
 use super::super::plan::Plan;
+use super::super::queue::{MAX_GROUP, Room, Share};
 use super::super::{ChangeSet, CommitError, Conflict, StoreError};
 use super::apply::Script;
 use super::command::{Command, RunError};
@@ -23,10 +24,6 @@ use super::link::{Failure, Link, said};
 use super::numbers::Numbers;
 use super::why;
 
-/// How many change sets may wait; with one more the caller is told `busy`.
-const MAX_WAITING: usize = 1_024;
-/// How many change sets share a transaction: enough to make the disk's part small, few enough to answer soon.
-const MAX_GROUP: usize = 256;
 /// How often a transaction is tried that the database asks to repeat. Each time at least one of the racers gets through;
 /// with the pauses this is a second or two.
 const MAX_TRIES: u32 = 10;
@@ -43,20 +40,22 @@ struct Job {
     plan: Plan,
     touched: Touched,
     answer: oneshot::Sender<Answer>,
+    share: Share,
 }
 
 /// The way to the committing task, which ends when this is dropped.
 #[derive(Debug)]
 pub struct Committer {
-    jobs: mpsc::Sender<Job>,
+    jobs: mpsc::UnboundedSender<Job>,
+    room: Room,
 }
 
 impl Committer {
     /// Starts the task.
     pub fn start(link: Link, numbers: Arc<Numbers>) -> Self {
-        let (jobs, waiting) = mpsc::channel(MAX_WAITING);
+        let (jobs, waiting) = mpsc::unbounded_channel();
         tokio::spawn(work(Writer { link, numbers, head: None }, waiting));
-        Self { jobs }
+        Self { jobs, room: Room::new() }
     }
 
     /// Commits a change set.
@@ -65,12 +64,10 @@ impl Committer {
     /// See [`CommitError`].
     pub async fn commit(&self, set: ChangeSet) -> Answer {
         let plan = Plan::of(&set)?;
+        let share = self.room.take(&set)?;
         let touched = touched(&plan, &set);
         let (answer, answered) = oneshot::channel();
-        self.jobs.try_send(Job { set, plan, touched, answer }).map_err(|error| match error {
-            mpsc::error::TrySendError::Full(_) => CommitError::Busy,
-            mpsc::error::TrySendError::Closed(_) => gone(),
-        })?;
+        self.jobs.send(Job { set, plan, touched, answer, share }).map_err(|_| gone())?;
         answered.await.unwrap_or_else(|_| Err(gone()))
     }
 }
@@ -79,14 +76,17 @@ fn gone() -> CommitError {
     StoreError("the committer has ended".to_owned()).into()
 }
 
-async fn work(mut writer: Writer, mut waiting: mpsc::Receiver<Job>) {
+async fn work(mut writer: Writer, mut waiting: mpsc::UnboundedReceiver<Job>) {
     let mut queue = VecDeque::new();
     loop {
         if queue.is_empty() {
             let Some(first) = waiting.recv().await else { return };
             queue.push_back(first);
         }
-        while let Some(job) = (queue.len() < MAX_GROUP).then(|| waiting.try_recv().ok()).flatten() {
+        let mut changes: usize = queue.iter().map(|job: &Job| job.share.weight()).sum();
+        while changes < MAX_GROUP {
+            let Ok(job) = waiting.try_recv() else { break };
+            changes += job.share.weight();
             queue.push_back(job);
         }
         let group = take_group(&mut queue);
@@ -172,6 +172,7 @@ impl Writer {
                     tracing::debug!(%error, "a transaction is repeated");
                     tokio::time::sleep(pause(tries)).await;
                 }
+                Err(Failure::Busy) => return Err(CommitError::Busy),
                 Err(failure) => {
                     // Whether our last rows are there is not known; a chain of our own is quickly had.
                     self.head = None;

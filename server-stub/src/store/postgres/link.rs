@@ -3,7 +3,9 @@
 use std::error::Error as _;
 use std::time::Duration;
 
-use deadpool_postgres::{Hook, HookError, Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod};
+use deadpool_postgres::{
+    Hook, HookError, Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, TimeoutType,
+};
 use tokio_postgres::config::SslMode;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::ToSql;
@@ -33,11 +35,22 @@ pub enum Failure {
     Never(StoreError),
     /// The connection broke while it was being committed: it may be stored or not.
     Unknown(StoreError),
+    /// Every connection is in use; nothing of it is stored.
+    Busy,
 }
 
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
         Self::Never(error)
+    }
+}
+
+impl From<PoolError> for Failure {
+    fn from(error: PoolError) -> Self {
+        match error {
+            PoolError::Timeout(TimeoutType::Wait) => Self::Busy,
+            error => Self::Never(error.into()),
+        }
     }
 }
 
@@ -71,8 +84,10 @@ impl Failure {
 
     /// The error, whatever it means.
     pub fn into_error(self) -> StoreError {
-        let (Self::Again(error) | Self::Never(error) | Self::Unknown(error)) = self;
-        error
+        match self {
+            Self::Again(error) | Self::Never(error) | Self::Unknown(error) => error,
+            Self::Busy => StoreError("every connection is in use".to_owned()),
+        }
     }
 }
 
@@ -132,8 +147,8 @@ impl Link {
     ///
     /// # Errors
     /// The database cannot be reached, or all connections are busy.
-    pub async fn client(&self) -> Result<Object, StoreError> {
-        Ok(self.pool.get().await?)
+    pub async fn client(&self) -> Result<Object, PoolError> {
+        self.pool.get().await
     }
 
     /// Whether a load failed because its connection was cut, so that another one should be asked: a load changes nothing. A
