@@ -337,10 +337,11 @@ everywhere! { modern_sqlite, V2, Sqlite, [
 ] }
 
 /// Each changes one value behind the server's back.
-const CORRUPTIONS: [&str; 8] = [
+const CORRUPTIONS: [&str; 9] = [
     "UPDATE refund SET given = given + 1 WHERE number = 1",
     "UPDATE refund SET returned = returned - 1 WHERE number = 1",
     "UPDATE refund SET given = given + 4000, returned = returned + 4000",
+    "UPDATE refund SET given = 9223372036854775807",
     "UPDATE refund SET payer = 'acme-82' WHERE number = 1",
     "UPDATE refund SET number = 3 WHERE number = 2",
     "DELETE FROM refund WHERE number = 1",
