@@ -8,7 +8,7 @@ use super::switch::persona as persona_id;
 use super::{Desk, Fault, instrument, moment};
 use crate::store::record::{PersonaStatus, Session, SessionEnd, SessionStatus, Transaction};
 
-/// Payments shown at once, the newest.
+/// Payments shown at once: of a session the newest, of an order those of the oldest sessions.
 const MAX_SHOWN: usize = 1_000;
 
 /// Arguments of `persona`.
