@@ -63,7 +63,8 @@ impl Procedure for CloseSession {
             _ => None,
         };
         let refunded = match &named {
-            Some(session) if !history.is_empty() && !(session.is_open() && desk.now <= session.expires()) => {
+            // One whose lifetime is over ends with this very message.
+            Some(session) if !history.is_empty() && (!session.is_open() || session.expires() < desk.now) => {
                 refunded(store, session).await?
             }
             _ => false,
