@@ -5,25 +5,18 @@
 //! as at a start: the log is written once more (`log`). As long as that fails, everything is refused.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use protocol::buggify::{Site, strikes};
 use rusqlite::{Connection, Transaction, TransactionBehavior};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot};
 
 use super::super::plan::Plan;
+use super::super::queue::{MAX_GROUP, Room, Share};
 use super::super::{ChangeSet, CommitError, StoreError};
 use super::apply::apply;
 use super::{load, open_writer};
-
-/// How many changes may wait; with more the caller is told `busy`. A payment is three changes and takes some 40
-/// microseconds, so this is about a second of waiting.
-const MAX_WAITING: usize = 65_536;
-/// How many changes a transaction gathers before it is closed: enough to make the disk's part small, few enough to answer
-/// soon. Eight full collections fit.
-const MAX_GROUP: usize = 8_192;
 
 /// How long a slow disk takes ([`Site::SlowDisk`]).
 const SLOW: Duration = Duration::from_millis(50);
@@ -34,8 +27,7 @@ struct Job {
     set: ChangeSet,
     plan: Plan,
     answer: oneshot::Sender<Answer>,
-    /// Its share of what may wait.
-    _room: OwnedSemaphorePermit,
+    share: Share,
 }
 
 /// The way to the committing thread, which has ended, and closed the books, when this is dropped.
@@ -44,8 +36,7 @@ pub struct Committer {
     /// Nothing at the very end.
     jobs: Option<mpsc::UnboundedSender<Job>>,
     thread: Option<JoinHandle<()>>,
-    /// What may still wait.
-    room: Arc<Semaphore>,
+    room: Room,
 }
 
 impl Committer {
@@ -58,7 +49,7 @@ impl Committer {
         let thread = std::thread::Builder::new().name("committer".to_owned());
         let books = Writable { path, connection };
         let thread = thread.spawn(move || work(books, waiting)).map_err(|error| StoreError(error.to_string()))?;
-        Ok(Self { jobs: Some(jobs), thread: Some(thread), room: Arc::new(Semaphore::new(MAX_WAITING)) })
+        Ok(Self { jobs: Some(jobs), thread: Some(thread), room: Room::new() })
     }
 
     /// Commits a change set.
@@ -70,10 +61,10 @@ impl Committer {
         if strikes(Site::CommitQueueFull) {
             return Err(CommitError::Busy);
         }
-        let room = self.room.clone().try_acquire_many_owned(weight(&set)).map_err(|_| CommitError::Busy)?;
+        let share = self.room.take(&set)?;
         let (answer, answered) = oneshot::channel();
         let jobs = self.jobs.as_ref().ok_or_else(gone)?;
-        jobs.send(Job { set, plan, answer, _room: room }).map_err(|_| gone())?;
+        jobs.send(Job { set, plan, answer, share }).map_err(|_| gone())?;
         answered.await.unwrap_or_else(|_| Err(gone()))
     }
 }
@@ -88,11 +79,6 @@ impl Drop for Committer {
             tracing::error!("the committer panicked");
         }
     }
-}
-
-/// How many changes, at least one.
-fn weight(set: &ChangeSet) -> u32 {
-    u32::try_from(set.changes.len().max(1)).unwrap_or(u32::MAX)
 }
 
 fn gone() -> CommitError {
@@ -135,11 +121,11 @@ fn work(mut books: Writable, mut waiting: mpsc::UnboundedReceiver<Job>) {
 
 /// The first, and what else is waiting.
 fn gather(first: Job, waiting: &mut mpsc::UnboundedReceiver<Job>) -> Vec<Job> {
-    let mut changes = first.set.changes.len();
+    let mut changes = first.share.weight();
     let mut group = vec![first];
     while changes < MAX_GROUP {
         let Ok(job) = waiting.try_recv() else { break };
-        changes += job.set.changes.len().max(1);
+        changes += job.share.weight();
         group.push(job);
     }
     group
