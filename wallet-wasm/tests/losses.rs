@@ -137,6 +137,22 @@ fn an_authentic_refusal_gives_amount_and_index_back() {
 }
 
 #[test]
+fn a_receipt_that_asks_to_come_again_settles_nothing() {
+    both(async |protocol| {
+        let (sim, store) = (Sim::new(protocol), MemoryStore::new());
+        let (wallet, _) = with_session(&sim, &store).await;
+        let request = ask(&wallet, &sim, "order-1", "usd 42.50").await.expect("an approval");
+        sim.earth.borrow_mut().bank.refuse.insert("cash-payment", Problem::BUSY);
+        let fault = Fault::from(&wallet.approve(&request).await.expect_err("not yet"));
+        assert_eq!((fault.code.as_str(), fault.money), ("no-answer", MoneyMoved::Waiting));
+        assert_eq!(home(&wallet).await.sessions[0].left, usd(2750), "still reserved");
+        wallet.resume().await.expect("an open wallet");
+        assert_eq!(home(&wallet).await.activity[0].state, ActivityState::Done);
+        sim.assert_in_step(&wallet).await;
+    });
+}
+
+#[test]
 fn a_copied_profile_spends_nothing_twice_and_goes_on_by_itself() {
     both(async |protocol| {
         let (sim, store) = (Sim::new(protocol), MemoryStore::new());
