@@ -7,7 +7,7 @@ use std::path::Path;
 
 use common::actor::OpenedSession;
 use common::payment::{Deal, Promise};
-use common::program::Program;
+use common::program::{Program, give_keys};
 use common::{Kind, World, error_of};
 use protocol::Protocol;
 use protocol::message::payment::BatchHead;
@@ -60,6 +60,7 @@ async fn a_full_disk_is_refused_at_every_write_and_mends() {
     let mut sales = world.open(&mut acme, "usd 0.00", 120, 2_000).await;
     let payee = acme.id.clone().expect("an id").to_string();
     let folder = world.folder().to_owned();
+    give_keys(&folder);
     let program = Program::start_limited(&folder);
     let (mut refused, mut paid, mut made) = (0, 0, 0);
     for room in (0..COMMIT_BYTES).step_by(STEP) {

@@ -10,21 +10,17 @@ use protocol::message::registration::Registration;
 use protocol::message::session::{OpenSession, OpenSessionResponse};
 use protocol::outcome::ResponseCode;
 use protocol::persona::PersonaId;
-use rand::SeedableRng as _;
-use rand::rngs::{StdRng, SysRng};
 use server_stub::audit::audit;
 use server_stub::http::now;
-use server_stub::keys::ServerKeys;
 use server_stub::store::record::{Entry, Reason, Session, SessionStatus};
 use server_stub::store::sqlite::SqliteBooks;
 use server_stub::store::{Account, Change, ChangeSet};
-use server_stub::vault::{Vault, make_folder};
 use tokio::runtime::Runtime;
 
 use super::client::{Flood, Load, send};
 use super::common::actor::{ACCOUNT, Actor, OpenedSession};
 use super::common::payment::Deal;
-use super::common::program::Program;
+use super::common::program::{Program, give_keys};
 use super::common::{Kind, World, money, value};
 use super::measure::{cpu_of, memory_of, micros, secs};
 
@@ -207,12 +203,7 @@ fn started(world: &World) -> Program {
          [doors]\nper_address_per_minute = 0\nper_persona_per_minute = 0\npublic_key_waiting = {PLACES}\n"
     );
     std::fs::write(&settings, text).expect("a file");
-    // Its books were made without it, and it makes no keys for books that are somebody's.
-    let keys = world.folder().join("keys");
-    make_folder(&keys).expect("a folder");
-    let mut rng = StdRng::try_from_rng(&mut SysRng).expect("chance");
-    ServerKeys::open(&keys, classic, &mut rng).expect("keys");
-    Vault::open(&keys, &mut rng).expect("a key");
+    give_keys(world.folder());
     Program::start_with(world.folder(), &["--config", &settings.to_string_lossy()])
 }
 

@@ -14,6 +14,8 @@ use protocol::persona::PersonaId;
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
 use server_stub::http::now;
+use server_stub::keys::ServerKeys;
+use server_stub::vault::{Vault, make_folder};
 
 use super::actor::{ACCOUNT, Actor, OpenedSession};
 use super::{Kind, World};
@@ -40,6 +42,14 @@ pub fn server_stub(subcommand: &str) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_server-stub"));
     command.arg(subcommand).env_remove("RUST_LOG");
     command
+}
+
+/// Keys of the program's own for books that were made without it: it makes none for books that are somebody's.
+pub fn give_keys(folder: &Path) {
+    let (keys, mut rng) = (folder.join("keys"), StdRng::seed_from_u64(0));
+    make_folder(&keys).expect("a folder");
+    ServerKeys::open(&keys, true, &mut rng).expect("keys");
+    Vault::open(&keys, &mut rng).expect("a key");
 }
 
 impl Program {
