@@ -79,7 +79,7 @@ pub async fn persona(desk: &Desk, args: &PersonaArgs) -> Result<Shown, Fault> {
 /// Shows a session.
 pub async fn session(desk: &Desk, args: &SessionArgs) -> Result<Shown, Fault> {
     let id = &args.session;
-    let found = desk.store.sessions(std::slice::from_ref(id)).await?.remove(&id.number());
+    let found = desk.store.session(id).await?;
     let found = found.ok_or_else(|| format!("there is no session {}", id.number()))?;
     let history = desk.store.history(id, MAX_SHOWN).await?;
     Ok(Shown::from(sessions(&[found])).and(payments(&history)))

@@ -44,7 +44,7 @@ impl Procedure for CloseSession {
 
     async fn load(&self, store: &dyn Store, file: &PersonaFile, desk: Desk<'_>) -> Result<Records, StoreError> {
         let named = match &self.session_id {
-            Some(id) => store.sessions(std::slice::from_ref(id)).await?.remove(&id.number()),
+            Some(id) => store.session(id).await?,
             None => None,
         };
         let mut history = Vec::new();

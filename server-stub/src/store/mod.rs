@@ -134,7 +134,7 @@ pub trait Store: Books {
         key: &LogKey,
         id: &SessionId,
     ) -> Result<(Option<Logged>, Option<Session>), StoreError> {
-        Ok((self.logged(key).await?, self.sessions(std::slice::from_ref(id)).await?.remove(&id.number())))
+        Ok((self.logged(key).await?, self.session(id).await?))
     }
 
     /// Sessions, and which of these indexes are used: together where that costs less.
@@ -144,6 +144,11 @@ pub trait Store: Books {
         keys: &[(SessionId, Index)],
     ) -> Result<(HashMap<u64, Session>, Collected), StoreError> {
         Ok((self.sessions(ids).await?, self.collected(keys).await?))
+    }
+
+    /// A session, open or not.
+    async fn session(&self, id: &SessionId) -> Result<Option<Session>, StoreError> {
+        Ok(self.sessions(std::slice::from_ref(id)).await?.remove(&id.number()))
     }
 
     /// Those of these sessions that exist, open or not, by number.

@@ -62,7 +62,7 @@ pub async fn messages(server: &Server, offer: &str, payment: &Payment) -> Vec<Me
 async fn session(server: &Server, message: Option<&String>) -> Option<(SessionSecrets, Index)> {
     let id = SessionId::parse(&value(message?, "session-id")?, Reading::STRICT)?;
     let index = Index::parse(&value(message?, "index")?, Reading::STRICT)?;
-    let session = server.store().sessions(std::slice::from_ref(&id)).await.ok()?.remove(&id.number())?;
+    let session = server.store().session(&id).await.ok()??;
     Some((session.secrets, index))
 }
 
