@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use crate::audit::audit;
-use crate::cli::Ending;
+use crate::cli::{Ending, Fault};
 use crate::http::now;
 use crate::server::epoch::{self, Begun};
 use crate::store::sqlite::{self, FILE};
@@ -57,9 +57,6 @@ pub async fn run(args: &RestoreArgs) -> Ending {
 
 /// Where books are while they are restored, in the folder that they are for.
 const APART: &str = "restoring";
-
-/// What went wrong.
-type Fault = Box<dyn std::error::Error + Send + Sync>;
 
 /// What [`run`] does.
 ///

@@ -7,8 +7,10 @@ use clap::{Parser, Subcommand};
 
 use crate::{admin, audit, backup, demo, serve, till};
 
+/// What went wrong, for people to read.
+pub type Fault = Box<dyn Error + Send + Sync>;
 /// What a subcommand ends with: its exit code, or an error that `main` prints.
-pub type Ending = Result<ExitCode, Box<dyn Error + Send + Sync>>;
+pub type Ending = Result<ExitCode, Fault>;
 
 /// Electronic cash for the web: the payment server and the merchant's till.
 #[derive(Debug, Parser)]

@@ -2,7 +2,6 @@
 //!
 //! The three talk to each other over HTTP, as they would on three machines. The shop's origin is the till's public URL.
 
-use std::error::Error;
 use std::fs::OpenOptions;
 use std::future::IntoFuture as _;
 use std::io::Write as _;
@@ -15,7 +14,7 @@ use std::sync::Arc;
 use clap::Parser as _;
 use tokio::net::TcpListener;
 
-use crate::cli::Ending;
+use crate::cli::{Ending, Fault};
 use crate::log;
 use crate::serve::{self, until_asked};
 use crate::server::rehearsal::Rehearsal;
@@ -72,7 +71,7 @@ pub async fn run(args: Args) -> Ending {
 }
 
 /// Starts server, till and shop, in this order, and serves until one of them fails.
-async fn show(args: &Args, data: &Path) -> Result<(), Box<dyn Error + Send + Sync>> {
+async fn show(args: &Args, data: &Path) -> Result<(), Fault> {
     let [server, till, shop] = args.ports();
     let (server, till, shop) = (listen(server).await?, listen(till).await?, listen(shop).await?);
     let (at_server, at_till, at_shop) = (server.local_addr()?, till.local_addr()?, shop.local_addr()?);

@@ -1,6 +1,5 @@
 //! The payment server as a process: `server-stub serve`.
 
-use std::error::Error;
 use std::future::{IntoFuture as _, pending};
 use std::io::Write as _;
 use std::net::SocketAddr;
@@ -18,7 +17,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
 
 use crate::bank::Sandbox;
-use crate::cli::Ending;
+use crate::cli::{Ending, Fault};
 use crate::door::Door;
 use crate::http::operator::{self, Readiness};
 use crate::http::{self, security_txt};
@@ -83,9 +82,6 @@ impl Args {
     }
 }
 
-/// What went wrong at the start.
-type StartFault = Box<dyn Error + Send + Sync>;
-
 /// Runs the server until it is asked to end.
 ///
 /// # Errors
@@ -120,7 +116,7 @@ pub async fn run(args: Args) -> Ending {
 ///
 /// # Errors
 /// They cannot be read or written, or the secrets can be read by others.
-pub async fn open(settings: &Settings, place: &Place, keys: &KeyPlace) -> Result<Server, StartFault> {
+pub async fn open(settings: &Settings, place: &Place, keys: &KeyPlace) -> Result<Server, Fault> {
     let mut rng = StdRng::try_from_rng(&mut SysRng)?;
     let secrets = keys.folder(place).ok_or("say where the keys are: --keys-dir")?;
     make_folder(&secrets)?;
@@ -151,7 +147,7 @@ fn router(server: Arc<Server>, settings: &Settings) -> Router {
 ///
 /// # Errors
 /// The listener failed.
-pub async fn serve(server: Arc<Server>, settings: &Settings, listener: TcpListener) -> Result<(), StartFault> {
+pub async fn serve(server: Arc<Server>, settings: &Settings, listener: TcpListener) -> Result<(), Fault> {
     let (router, ready) = (router(server.clone(), settings), Readiness::new(server.clone()));
     serve_until(server, router, listener, ready, pending(), &settings.shutdown).await
 }
@@ -164,7 +160,7 @@ async fn serve_until(
     ready: Readiness,
     end: impl Future<Output = ()> + Send + 'static,
     shutdown: &ShutdownSettings,
-) -> Result<(), StartFault> {
+) -> Result<(), Fault> {
     let (notice, drain) = (seconds(shutdown.notice_secs), seconds(shutdown.drain_secs));
     let (closed, closing) = oneshot::channel();
     let closes = async move {

@@ -13,7 +13,6 @@ mod shown;
 mod software;
 mod switch;
 
-use std::error::Error;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -23,7 +22,7 @@ use protocol::date::Date;
 use rand::SeedableRng as _;
 use rand::rngs::{StdRng, SysRng};
 
-use crate::cli::Ending;
+use crate::cli::{Ending, Fault};
 use crate::http;
 use crate::server::setting::Item;
 use crate::store::{Change, ChangeSet, KeyPlace, Place, Store};
@@ -78,9 +77,6 @@ enum Group {
     /// Look up payments by their order id.
     Payment(lookup::PaymentArgs),
 }
-
-/// What went wrong, for the operator to read.
-type Fault = Box<dyn Error + Send + Sync>;
 
 /// What the commands work with.
 struct Desk {

@@ -63,7 +63,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::time::sleep;
 
-use crate::cli::Ending;
+use crate::cli::{Ending, Fault};
 use crate::http::security_txt;
 use crate::log;
 use crate::serve::until_asked;
@@ -191,16 +191,13 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// How many of these it tells of at once.
 const EXPIRED_AT_ONCE: u32 = 500;
 
-/// What went wrong at the start.
-type StartFault = Box<dyn std::error::Error + Send + Sync>;
-
 impl Till {
     /// Sets a till up that will be reached at `address`, and begins to keep sessions and to collect. Yields the API key
     /// too if it is a new one.
     ///
     /// # Errors
     /// Arguments that do not fit together, books that cannot be opened, a server that refuses.
-    pub async fn start(args: &Args, address: SocketAddr) -> Result<(Arc<Self>, Option<String>), StartFault> {
+    pub async fn start(args: &Args, address: SocketAddr) -> Result<(Arc<Self>, Option<String>), Fault> {
         let links = links(args, address)?;
         let desk =
             Desk { store: Store::open(&args.data_dir)?, server: Server::at(&args.server)?, clock: Clock::default() };
@@ -243,7 +240,7 @@ impl Till {
     }
 
     /// Begins everything that goes on by itself.
-    fn begin(self: &Arc<Self>, queue: mpsc::Receiver<Incoming>, settle_minutes: Option<u32>) -> Result<(), StartFault> {
+    fn begin(self: &Arc<Self>, queue: mpsc::Receiver<Incoming>, settle_minutes: Option<u32>) -> Result<(), Fault> {
         tokio::spawn(self.collector.clone().run(queue));
         let keeper = self.sessions.clone();
         tokio::spawn(async move { keeper.keep().await });
@@ -270,13 +267,13 @@ impl Till {
     }
 }
 
-fn links(args: &Args, address: SocketAddr) -> Result<Links, StartFault> {
+fn links(args: &Args, address: SocketAddr) -> Result<Links, Fault> {
     let base = args.public_url.clone().unwrap_or_else(|| format!("http://{address}"));
     let returns = args.return_url.clone().unwrap_or_else(|| base.clone());
     Ok(Links::new(&base, &returns)?)
 }
 
-fn plan(args: &Args) -> Result<Plan, StartFault> {
+fn plan(args: &Args) -> Result<Plan, Fault> {
     let name = args.name.clone();
     let email = args.email.clone().or_else(|| Address::of(&format!("{}@localhost", name.as_str())));
     let email = email.ok_or("the merchant's name makes no address")?;
@@ -290,7 +287,7 @@ fn plan(args: &Args) -> Result<Plan, StartFault> {
 }
 
 /// The first API key, if it is a new one.
-async fn first_api_key(store: &Store, renew: bool) -> Result<Option<String>, StartFault> {
+async fn first_api_key(store: &Store, renew: bool) -> Result<Option<String>, Fault> {
     let known = store.keys().await?.iter().any(|key| key.id == FIRST_KEY);
     if known && !renew {
         return Ok(None);
