@@ -15,6 +15,9 @@ pub fn start(settings: &LogSettings) {
     let quiet = ["tokio_postgres=info", "tokio_postgres::query=info"].map(str::parse::<Directive>);
     let filter = quiet.into_iter().flatten().fold(filter, EnvFilter::add_directive);
     let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // Where the log cannot be written either (it is on the disk that is full), that would be told on standard error, too,
+    // which panics: whoever logs that a write failed would die of it, the committer first.
+    let lines = lines.log_internal_errors(false);
     // The only error is that somebody was first.
     let _ = match settings.format {
         LogFormat::Text => lines.try_init(),
