@@ -12,6 +12,7 @@ use common::{Kind, World, error_of};
 use protocol::Protocol;
 use protocol::message::payment::BatchHead;
 use protocol::outcome::Problem;
+use reqwest::StatusCode;
 use server_stub::audit::audit;
 use server_stub::http::now;
 use server_stub::store::sqlite::SqliteBooks;
@@ -48,6 +49,19 @@ fn outcome(world: &World, sales: &OpenedSession, head: &BatchHead, reply: &str) 
     let receipts = world.receipts(sales, head, reply, 1);
     assert_eq!(receipts.verdicts.payments[0].problem, None);
     Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_whose_disk_is_full_is_not_ready_until_there_is_room() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let program = Program::start_limited(folder.path());
+    let reads = async || reqwest::get(format!("{}/cybercash/keys", program.url)).await.expect("an answer").status();
+    program.readiness_is("ready\n").await;
+    program.limit_files(Some(0));
+    program.readiness_is("nothing can be stored\n").await;
+    assert_eq!(reads().await, StatusCode::OK, "it runs on");
+    program.limit_files(None);
+    program.readiness_is("ready\n").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -271,6 +271,25 @@ async fn a_store_whose_connections_are_cut_goes_on() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_is_ready_only_where_the_database_can_be_written() {
+    let cluster = Cluster::start(Durability::Quick);
+    let keys = tempfile::tempdir().expect("a folder");
+    let program = Program::start_on(&cluster.url(), &keys.path().join("keys"), keys.path().join("log"));
+    let read_only = |value: &str| {
+        let alter = format!("ALTER SYSTEM SET default_transaction_read_only = {value}");
+        let psql = cluster.client("psql").args(["-q", "-c", &alter, "-c", "SELECT pg_reload_conf()"]).output();
+        assert!(psql.expect("psql runs").status.success());
+    };
+    program.readiness_is("ready\n").await;
+    read_only("on");
+    program.readiness_is("nothing can be stored\n").await;
+    read_only("off");
+    program.readiness_is("ready\n").await;
+    drop(cluster);
+    program.readiness_is("the database does not answer\n").await;
+}
+
 /// What `CockroachDB` or `YugabyteDB` do not document as theirs, or what would tie the books to one server.
 const FORBIDDEN: [&str; 25] = [
     "advisory",

@@ -4,6 +4,7 @@ pub mod caller;
 pub mod operator;
 mod problem;
 pub mod security_txt;
+mod trial;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -11,8 +11,10 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use tower_http::timeout::TimeoutLayer;
 
+use super::trial::Trials;
 use crate::metrics::Metrics;
 use crate::server::Server;
+use crate::store::CommitError;
 
 /// Longest wait for the database before the server counts as not ready.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -23,13 +25,15 @@ const EXPOSITION: &str = "text/plain; version=0.0.4; charset=utf-8";
 #[derive(Clone)]
 pub struct Readiness {
     server: Arc<Server>,
+    trials: Arc<Trials>,
     ending: Arc<AtomicBool>,
 }
 
 impl Readiness {
     /// Of a server that was just started.
     pub fn new(server: Arc<Server>) -> Self {
-        Self { server, ending: Arc::default() }
+        let trials = Arc::new(Trials::of(server.store().clone()));
+        Self { server, trials, ending: Arc::default() }
     }
 
     /// From now on the answer is no.
@@ -57,16 +61,25 @@ pub async fn healthz() -> &'static str {
     "ok\n"
 }
 
-/// The database answers, and nobody has asked the process to end.
-async fn readyz(State(Readiness { server, ending }): State<Readiness>) -> Response {
-    if ending.load(Ordering::Relaxed) {
-        return (StatusCode::SERVICE_UNAVAILABLE, "ending\n").into_response();
+/// The database answers, something can be stored in it, and nobody has asked the process to end.
+async fn readyz(State(ready): State<Readiness>) -> Response {
+    if ready.ending.load(Ordering::Relaxed) {
+        return not_ready("ending\n");
     }
-    match server.store().due(super::now(), 1).await {
-        Ok(_) => "ready\n".into_response(),
-        Err(error) => {
-            tracing::error!(%error, "not ready");
-            (StatusCode::SERVICE_UNAVAILABLE, "the database does not answer\n").into_response()
+    if let Err(error) = ready.server.store().due(super::now(), 1).await {
+        tracing::error!(%error, "not ready");
+        return not_ready("the database does not answer\n");
+    }
+    match ready.trials.outcome().await {
+        // Whoever has too much to do can do it: another server would not do it sooner.
+        Ok(()) | Err(CommitError::Busy) => "ready\n".into_response(),
+        Err(error @ (CommitError::Store(_) | CommitError::Conflict(_))) => {
+            tracing::error!(%error, "not ready: nothing can be stored");
+            not_ready("nothing can be stored\n")
         }
     }
+}
+
+fn not_ready(why: &'static str) -> Response {
+    (StatusCode::SERVICE_UNAVAILABLE, why).into_response()
 }

@@ -79,6 +79,8 @@ pub enum Change {
     Unset(String, String),
     /// A client's report. The same report twice is one; beyond a bound, none are kept.
     Report(Box<Report>),
+    /// Nothing; yet the commit is a write that has to be durable like any other. Whether it can be told is what it is for.
+    Trial,
     /// A restore; the epoch of that number must not have begun yet.
     Epoch(Epoch),
     /// The count of wrong passphrases for an id, if it still was what is said here.

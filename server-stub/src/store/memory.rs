@@ -380,8 +380,8 @@ impl Tables {
                 self.last_session = self.last_session.max(epoch.sessions_after());
             }
             Change::Attempts { id, before, after } => self.count(id, before, after)?,
-            // These are in the plan.
-            Change::Use(_) | Change::End(..) => {}
+            // The first two are in the plan, and memory does not fail.
+            Change::Use(_) | Change::End(..) | Change::Trial => {}
         }
         Ok(())
     }

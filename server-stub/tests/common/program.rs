@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+use std::time::Duration;
 
 use protocol::Protocol;
 use protocol::exchange::{SentRequest, seal};
@@ -130,6 +131,19 @@ impl Program {
     /// Waits for its end.
     pub fn ended(&mut self) -> ExitStatus {
         self.child.wait().expect("it ends")
+    }
+
+    /// Waits until `/readyz` says this, with the status that goes with it: the books are tried now and then.
+    pub async fn readiness_is(&self, said: &str) {
+        loop {
+            let response = reqwest::get(format!("{}/readyz", self.url)).await.expect("an answer");
+            let (status, text) = (response.status(), response.text().await.expect("a text"));
+            assert_eq!(status.is_success(), text == "ready\n", "{status}: {text}");
+            if text == said {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
     }
 
     pub async fn published(&self) -> Published {

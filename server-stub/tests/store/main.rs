@@ -30,6 +30,7 @@ conformance! {
     a_persona_is_loaded_as_it_was_stored
     a_challenge_is_replaced_whole
     an_id_is_taken_once
+    a_trial_is_a_commit_that_changes_nothing
     a_revision_guards_a_persona
     owned_accounts_are_never_below_zero
     a_change_set_applies_whole_or_not_at_all

@@ -81,6 +81,23 @@ pub async fn an_id_is_taken_once(kind: Kind) {
     assert_eq!(taken.into_iter().collect::<Vec<_>>(), [brian()]);
 }
 
+pub async fn a_trial_is_a_commit_that_changes_nothing(kind: Kind) {
+    let bench = Bench::new(kind);
+    let load = || entry(Account::Agency(value("usd")), Account::Container(brian(), value("usd")), "usd 9.00");
+    let entries = async || {
+        let findings = server_stub::audit::audit(&*bench.store).await.expect("a store");
+        assert_eq!(findings.lies, []);
+        findings.heads.iter().map(|head| head.number).sum::<u64>()
+    };
+    bench.commit([Change::Trial]).await.expect("before anything else");
+    assert_eq!(entries().await, 0);
+    bench.commit([Change::Register(Box::new(persona())), load(), Change::Trial]).await.expect("with others");
+    bench.commit([Change::Trial]).await.expect("after them");
+    assert_eq!((entries().await, bench.available().await), (1, money("usd 9.00")));
+    bench.commit([load()]).await.expect("the chain goes on");
+    assert_eq!((entries().await, bench.available().await), (2, money("usd 18.00")));
+}
+
 pub async fn a_revision_guards_a_persona(kind: Kind) {
     let bench = Bench::with_session(kind).await;
     let is = |revision| Condition::PersonaIs(brian(), revision);

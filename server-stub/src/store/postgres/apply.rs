@@ -15,6 +15,8 @@ struct Sorted<'a> {
     collected: Vec<&'a Transaction>,
     logged: Vec<&'a LogEntry>,
     entries: Vec<&'a Entry>,
+    /// Whether the head of our chain is written even where nothing follows it.
+    trial: bool,
 }
 
 /// The statements of a group.
@@ -41,6 +43,7 @@ impl<'a> Script<'a> {
                 Change::Collect(transaction) => sorted.collected.push(transaction),
                 Change::Log(entry) => sorted.logged.push(entry),
                 Change::Journal(entry) => sorted.entries.push(entry),
+                Change::Trial => sorted.trial = true,
                 rare => commands.extend(rare::command(rare)?),
             }
         }
@@ -51,9 +54,12 @@ impl<'a> Script<'a> {
         commands.extend(log(&sorted.logged)?);
         commands.extend(containers(sums));
         commands.extend(house(sums));
-        let (journal, head) = journal(&sorted.entries, head)?;
+        let (journal, last) = journal(&sorted.entries, head)?;
         commands.extend(journal);
-        Ok(Self { commands, head })
+        if sorted.trial || !sorted.entries.is_empty() {
+            commands.push(put_head(last)?);
+        }
+        Ok(Self { commands, head: last })
     }
 }
 
@@ -248,9 +254,9 @@ fn house(sums: &Sums) -> Option<Command<'_>> {
 }
 
 /// Rows of our chain of the journal, and its new head. Nobody else writes there.
-fn journal<'a>(entries: &[&Entry], head: ChainHead) -> Result<(Vec<Command<'a>>, ChainHead), StoreError> {
+fn journal<'a>(entries: &[&Entry], head: ChainHead) -> Result<(Option<Command<'a>>, ChainHead), StoreError> {
     if entries.is_empty() {
-        return Ok((Vec::new(), head));
+        return Ok((None, head));
     }
     let mut last = head;
     let mut append = |entry: &&Entry| {
@@ -259,14 +265,13 @@ fn journal<'a>(entries: &[&Entry], head: ChainHead) -> Result<(Vec<Command<'a>>,
         (text, last)
     };
     let rows: Vec<(EntryText, ChainHead)> = entries.iter().map(&mut append).collect();
-    let chain = i64::from(head.chain);
     let sql = "INSERT INTO journal (chain, number, date, reason, debit, credit, currency, amount, reference, hash)
                SELECT $1::bigint, k.number, k.date, k.reason, k.debit, k.credit, k.currency, k.amount, k.reference, k.hash
                FROM unnest($2::bigint[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::text[], $8::bigint[],
                    $9::text[], $10::bytea[])
                    AS k (number, date, reason, debit, credit, currency, amount, reference, hash)";
     let params = vec![
-        param(chain),
+        param(i64::from(head.chain)),
         numbers(&rows, |(_, head)| head.number)?,
         column(&rows, |(text, _)| text.date),
         column(&rows, |(text, _)| text.reason),
@@ -277,7 +282,12 @@ fn journal<'a>(entries: &[&Entry], head: ChainHead) -> Result<(Vec<Command<'a>>,
         column(&rows, |(text, _)| text.reference.clone()),
         column(&rows, |(_, head)| head.hash.to_vec()),
     ];
-    let moved = "UPDATE journal_chain SET number = $2, hash = $3 WHERE chain = $1";
-    let head_params = vec![param(chain), param(signed(last.number)?), param(last.hash.to_vec())];
-    Ok((vec![Command::of(sql, params), Command::of(moved, head_params)], last))
+    Ok((Some(Command::of(sql, params)), last))
+}
+
+/// Where our chain ends.
+fn put_head<'a>(head: ChainHead) -> Result<Command<'a>, StoreError> {
+    let sql = "UPDATE journal_chain SET number = $2, hash = $3 WHERE chain = $1";
+    let params = vec![param(i64::from(head.chain)), param(signed(head.number)?), param(head.hash.to_vec())];
+    Ok(Command::of(sql, params))
 }

@@ -97,7 +97,8 @@ fn alone(change: &Change) -> Option<Key> {
         | Change::Use(_)
         | Change::End(..)
         | Change::Journal(_)
-        | Change::Report(_) => return None,
+        | Change::Report(_)
+        | Change::Trial => return None,
     })
 }
 

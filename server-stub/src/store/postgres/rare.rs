@@ -51,7 +51,8 @@ pub fn command(change: &Change) -> Result<Vec<Command<'_>>, StoreError> {
         | Change::End(..)
         | Change::Collect(_)
         | Change::Journal(_)
-        | Change::Log(_) => Vec::new(),
+        | Change::Log(_)
+        | Change::Trial => Vec::new(),
     })
 }
 

@@ -14,6 +14,7 @@ use super::super::{
     Account, ChainHead, Change, ChangeSet, CommitError, Conflict, EntryText, MAX_ATTEMPTS, MAX_REPORTS, Refund,
     StoreError,
 };
+use super::schema;
 
 /// Checks the plan's expectations and applies every change. Yields the head of the journal's chain after it.
 ///
@@ -101,6 +102,7 @@ fn change(db: &Connection, change: &Change) -> Result<(), CommitError> {
             }
         }
         Change::Attempts { id, before, after } => count(db, id, *before, *after)?,
+        Change::Trial => schema::write_version(db)?,
         // The journal is a chain, and the others are in the plan.
         Change::Journal(_) | Change::Use(_) | Change::End(..) => {}
     }

@@ -57,6 +57,14 @@ fn version(connection: &Connection) -> Result<i64, StoreError> {
     Ok(connection.query_row("PRAGMA user_version", [], |row| row.get(0))?)
 }
 
+/// Writes the version once more: the least that can be written without changing anything.
+///
+/// # Errors
+/// The file cannot be written.
+pub fn write_version(connection: &Connection) -> Result<(), StoreError> {
+    Ok(connection.pragma_update(None, "user_version", version(connection)?)?)
+}
+
 /// Fills in the hashes of a journal that had none.
 fn chain(db: &Transaction<'_>) -> Result<(), StoreError> {
     let mut hashed = db.prepare("UPDATE journal SET hash = ?2 WHERE id = ?1")?;
