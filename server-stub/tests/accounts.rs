@@ -338,3 +338,16 @@ async fn a_new_instrument_waits_where_the_operator_wants_it_so() {
     world.edit(&brian, |instrument| instrument.status = InstrumentStatus::Enabled).await;
     assert_eq!(world.move_funds(&mut brian, "usd 1.00").await.problem, None);
 }
+
+#[tokio::test]
+async fn a_wrong_passphrase_shows_nothing_of_what_the_persona_has() {
+    let mut world = World::new(Protocol::V2, Kind::Sqlite);
+    let mut brian = rich(&mut world).await;
+    // Whoever looks at it stumbles: so it is seen who looks.
+    let books = rusqlite::Connection::open(world.folder().join("books.sqlite")).expect("books");
+    books.execute("UPDATE instrument_120h SET limits = 'damaged'", []).expect("a change");
+    assert_eq!(autoclosing(&mut world, &mut brian, "badmews").await.problem, Some(Problem::PERSONA_UNKNOWN));
+    let body = Actor::autoclosing(world.now, "badnews");
+    let sent = world.seal(&mut brian, &body);
+    assert_eq!(common::error_of(&world.send(&sent.text).await), Problem::INTERNAL, "the right one is looked at");
+}

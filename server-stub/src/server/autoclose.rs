@@ -1,7 +1,9 @@
 //! Closing of a persona whose key is lost: AC1 and AC2 (protocol.md 6.11).
 //!
 //! A wrong passphrase, a persona without one and an unknown persona look alike, and count alike: after five wrong ones
-//! within a day the door stays closed for a day, for an id that exists as for one that does not.
+//! within a day the door stays closed for a day, for an id that exists as for one that does not. Until the passphrase is
+//! known to be right nothing else of the persona is read: a wrong one costs as much for a persona that has much as for one
+//! that is not there.
 
 use protocol::date::Date;
 use protocol::exchange::OpenedRequest;
@@ -20,7 +22,7 @@ use super::registration::passphrase_hash;
 use super::service::Service;
 use super::{Answer, Decided, Incoming, Rng, Rounds, Server, Trouble};
 use crate::store::record::{Attempts, Instrument, LogKey, Movement, PersonaStatus, Reason, SessionEnd};
-use crate::store::{Account, Change, ChangeSet, PersonaFile};
+use crate::store::{Account, Change, ChangeSet, PersonaFile, StoreError};
 
 /// Wrong passphrases within [`WINDOW_SECS`] that close the door.
 const MAX_WRONG: u32 = 5;
@@ -62,8 +64,7 @@ impl Server {
         let desk = self.desk(incoming);
         let id = opened.head.id.as_ref().ok_or(Trouble::Problem(Problem::FORM))?;
         let key = LogKey::Persona(id.clone(), opened.head.transaction.get());
-        let (file, attempts) = (self.store.persona(id).await?, self.store.attempts(id).await?);
-        let file = match authenticate(desk, id, body, file, attempts) {
+        let file = match self.authenticated(desk, id, body).await? {
             Ok(file) => file,
             Err((refusal, changes)) => {
                 let refusal = refusal.told_in(desk.language);
@@ -85,41 +86,70 @@ impl Server {
         draft.changes.push(incoming.log(key, &response));
         Ok((Some(draft.finish()), response))
     }
+
+    /// The file of a persona whose passphrase was given.
+    async fn authenticated(
+        &self,
+        desk: Desk<'_>,
+        id: &PersonaId,
+        body: &AutoclosePersona,
+    ) -> Result<Result<PersonaFile, Denied>, StoreError> {
+        let (kept, counted) = (self.store.passphrase(id).await?, self.store.attempts(id).await?);
+        let guard = match Guard::before(id, desk.now, counted) {
+            Ok(guard) => guard,
+            Err(closed) => return Ok(Err(closed)),
+        };
+        let given = passphrase_hash(desk.vault, id, body.passphrase.as_str());
+        if !is_kept(&given, kept.as_ref()) {
+            return Ok(Err(guard.denied()));
+        }
+        // What is kept may have changed since it was read.
+        let file = self.store.persona(id).await?;
+        let file = file.filter(|file| is_kept(&given, file.persona.autoclose.as_ref()));
+        Ok(file.ok_or_else(|| guard.denied()))
+    }
 }
 
 /// A refusal, and what has to be remembered of it.
 type Denied = (Refusal, Option<ChangeSet>);
 
-/// The passphrase is the persona's. The right one does not help while the door is closed.
-fn authenticate(
-    desk: Desk<'_>,
-    id: &PersonaId,
-    body: &AutoclosePersona,
-    file: Option<PersonaFile>,
-    attempts: Option<Attempts>,
-) -> Result<PersonaFile, Denied> {
-    let recent = attempts.filter(|attempts| attempts.since.plus_secs(WINDOW_SECS) >= desk.now);
-    let wrong = recent.map_or(0, |attempts| attempts.wrong);
-    if wrong >= MAX_WRONG {
-        return Err((Problem::SERVICE_DISABLED.into(), None));
+/// The wrong passphrases of one id: how they are counted, and when the door is closed.
+struct Guard<'a> {
+    id: &'a PersonaId,
+    now: Date,
+    counted: Option<Attempts>,
+}
+
+impl<'a> Guard<'a> {
+    /// The door, unless it is closed: then the right passphrase does not help either.
+    fn before(id: &'a PersonaId, now: Date, counted: Option<Attempts>) -> Result<Self, Denied> {
+        let guard = Self { id, now, counted };
+        if guard.recent().is_some_and(|attempts| attempts.wrong >= MAX_WRONG) {
+            return Err((Problem::SERVICE_DISABLED.into(), None));
+        }
+        Ok(guard)
     }
-    // Hashed and compared whatever is known, so that the time tells nothing either.
-    let given = passphrase_hash(desk.vault, id, body.passphrase.as_str());
-    let nothing = vec![0; given.len()];
-    let kept = file.as_ref().and_then(|file| file.persona.autoclose.as_ref()).unwrap_or(&nothing);
-    let right = same(kept, &given);
-    file.filter(|_| right).ok_or_else(|| {
+
+    fn recent(&self) -> Option<Attempts> {
+        self.counted.filter(|attempts| attempts.since.plus_secs(WINDOW_SECS) >= self.now)
+    }
+
+    /// A wrong passphrase, which counts.
+    fn denied(&self) -> Denied {
+        let (recent, id) = (self.recent(), self.id.clone());
+        let wrong = recent.map_or(0, |attempts| attempts.wrong) + 1;
         // The fifth closes the door from now on, not from the first on.
-        let closes = wrong + 1 == MAX_WRONG;
-        let since = recent.filter(|_| !closes).map_or(desk.now, |attempts| attempts.since);
+        let since = recent.filter(|_| wrong < MAX_WRONG).map_or(self.now, |attempts| attempts.since);
         let mut changes = ChangeSet::default();
-        changes.push(Change::Attempts {
-            id: id.clone(),
-            before: attempts,
-            after: Attempts { since, wrong: wrong + 1 },
-        });
+        changes.push(Change::Attempts { id, before: self.counted, after: Attempts { since, wrong } });
         (Problem::PERSONA_UNKNOWN.into(), Some(changes))
-    })
+    }
+}
+
+/// Whether a passphrase, hashed, is the one that is kept. Compared whatever is known, so that the time tells nothing.
+fn is_kept(given: &[u8], kept: Option<&Vec<u8>>) -> bool {
+    let nothing = vec![0; given.len()];
+    same(kept.unwrap_or(&nothing), given) && kept.is_some()
 }
 
 /// Closes every session, sends the cash to the autoclose instrument, closes the persona.

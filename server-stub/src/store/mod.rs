@@ -104,6 +104,12 @@ pub trait Store: Books {
         Ok(self.persona(id).await?.map(|file| of(file.persona)))
     }
 
+    /// 120F of a persona; nothing where it has none, and where there is no such persona. Less is read than of
+    /// [`Store::persona`], for the same reason.
+    async fn passphrase(&self, id: &PersonaId) -> Result<Option<Vec<u8>>, StoreError> {
+        Ok(self.persona(id).await?.and_then(|file| file.persona.autoclose))
+    }
+
     /// Which of these ids are taken.
     async fn taken(&self, ids: &[PersonaId]) -> Result<HashSet<PersonaId>, StoreError>;
 

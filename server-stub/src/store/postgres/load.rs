@@ -13,7 +13,7 @@ use tokio::{join, try_join};
 use tokio_postgres::Statement as Prepared;
 
 use super::super::record::{Attempts, Charge, Epoch, InstrumentId, LogKey, Session, Transaction};
-use super::super::row::{column, count, log_key, persona_id, signed};
+use super::super::row::{column, count, log_key, optional, persona_id, signed};
 use super::super::statement::ENTRIES;
 use super::super::{
     Collected, Logged, MAX_SETTINGS, PersonaFile, Position, Refund, Setting, Signer, Statement, StoreError, Window,
@@ -80,6 +80,12 @@ pub async fn persona_file(client: &Object, id: &PersonaId) -> Result<Option<Pers
 pub async fn signer(client: &Object, id: &PersonaId) -> Result<Option<Signer>, StoreError> {
     let sql = "SELECT protocol, public_key, key_name FROM persona_120 WHERE id = $1";
     Ok(all(client, sql, &[&id.as_str()], read::signer).await?.pop())
+}
+
+/// 120F of a persona.
+pub async fn passphrase(client: &Object, id: &PersonaId) -> Result<Option<Vec<u8>>, StoreError> {
+    let sql = "SELECT autoclose FROM persona_120 WHERE id = $1";
+    Ok(all(client, sql, &[&id.as_str()], |row| optional(row, "autoclose")).await?.pop().flatten())
 }
 
 /// Which of these ids are taken.

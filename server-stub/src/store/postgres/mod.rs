@@ -107,6 +107,10 @@ impl Store for PostgresStore {
         load!(self, signer(id))
     }
 
+    async fn passphrase(&self, id: &PersonaId) -> Result<Option<Vec<u8>>, StoreError> {
+        load!(self, passphrase(id))
+    }
+
     async fn taken(&self, ids: &[PersonaId]) -> Result<HashSet<PersonaId>, StoreError> {
         load!(self, taken(ids))
     }

@@ -10,7 +10,7 @@ use rusqlite::types::FromSql;
 use rusqlite::{CachedStatement, Connection, Params, Row, params};
 
 use super::super::record::{Attempts, Charge, Epoch, InstrumentId, LogKey, Session, Transaction};
-use super::super::row::{Columns, column, count, damaged, log_key, name_of, persona_id, signed};
+use super::super::row::{Columns, column, count, damaged, log_key, name_of, optional, persona_id, signed};
 use super::super::{
     BookReader, BookRow, ChainHead, Collected, Logged, MAX_SETTINGS, PersonaFile, Setting, Signer, StoreError, read,
     sign_of,
@@ -138,6 +138,13 @@ pub fn persona_file(db: &Connection, id: &PersonaId) -> Result<Option<PersonaFil
 pub fn signer(db: &Connection, id: &PersonaId) -> Result<Option<Signer>, StoreError> {
     let sql = "SELECT protocol, public_key, key_name FROM persona_120 WHERE id = ?1";
     one(db, sql, [id.as_str()], read::signer)
+}
+
+/// 120F of a persona.
+pub fn passphrase(db: &Connection, id: &PersonaId) -> Result<Option<Vec<u8>>, StoreError> {
+    let found =
+        one(db, "SELECT autoclose FROM persona_120 WHERE id = ?1", [id.as_str()], |row| optional(row, "autoclose"))?;
+    Ok(found.flatten())
 }
 
 /// Which of these ids are taken.

@@ -110,6 +110,10 @@ impl Store for SqliteStore {
         self.read(|connection| load::signer(connection, id))
     }
 
+    async fn passphrase(&self, id: &PersonaId) -> Result<Option<Vec<u8>>, StoreError> {
+        self.read(|connection| load::passphrase(connection, id))
+    }
+
     async fn taken(&self, ids: &[PersonaId]) -> Result<HashSet<PersonaId>, StoreError> {
         self.read(|connection| load::taken(connection, ids))
     }
