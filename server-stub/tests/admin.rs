@@ -5,14 +5,15 @@ mod common;
 use std::path::Path;
 use std::process::{Command, Output};
 
-use common::actor::ACCOUNT;
+use common::actor::{ACCOUNT, Actor};
 use common::payment::Deal;
 use common::{Kind, World, money};
 use protocol::Protocol;
+use protocol::message::report::MessageReport;
 use protocol::outcome::Problem;
 use serde_json::Value;
 use server_stub::serve;
-use server_stub::server::Server;
+use server_stub::server::{Answer, Server};
 use server_stub::settings::Settings;
 use server_stub::store::{KeyPlace, Place};
 
@@ -203,6 +204,9 @@ async fn a_database_is_looked_through_and_set_in_the_same_words() {
     let payment = &on_database(&["payment", "1231-3424"])["payments"][0];
     assert_eq!((&payment["payer"], &payment["collected"]), (&"brianb-40".into(), &"usd 42.50".into()));
     assert_eq!(payment["fee"], "usd 0.25");
+    let to_acme = on_database(&["payment", "1231-3424", "--payee", "acme-82", "--limit", "1"]);
+    assert_eq!((&to_acme["payments"][0]["index"], &to_acme["more"]), (&"1".into(), &Value::Array(vec![])));
+    assert_eq!(on_database(&["report", "list"])["reports"], Value::Array(vec![]));
     let session = &on_database(&["session", &till.id_text()])["sessions"][0];
     assert_eq!((&session["current"], &session["persona"]), (&"usd 42.25".into(), &"acme-82".into()));
     let persona = on_database(&["persona", "brianb-40"]);
@@ -211,4 +215,93 @@ async fn a_database_is_looked_through_and_set_in_the_same_words() {
     assert_eq!(limited["instruments"][0]["limits"], "load 7 at once");
     assert_eq!(world.move_funds(&mut brian, "usd 8.00").await.problem, Some(Problem::LIMIT_EXCEEDED));
     common::assert_sound(&*world.store).await;
+}
+
+/// A server whose books are in a folder that the operator's tools find keys in, and what three strangers have told it.
+async fn reported() -> World {
+    let mut world = World::new(Protocol::V2, Kind::Sqlite);
+    std::fs::create_dir(world.folder().join("keys")).expect("a folder");
+    for n in 1..=3 {
+        let mut actor = Actor::new(Protocol::V2, "customer", "brianb");
+        actor.transaction = n;
+        let body = MessageReport {
+            server_date: world.now,
+            swversion: common::value("1.0ref"),
+            problem: Problem::FORM,
+            diagnosis: Some(common::value(&format!("{n}: {}", "what is wrong with it, at length. ".repeat(9).trim()))),
+            received: Some(common::value("$$-CyberCash-2.0-$$\ntype: x")),
+        };
+        let sent = world.seal(&mut actor, &body);
+        let answer = world.server.handle(sent.text.as_bytes(), world.now, &mut world.rng).await;
+        assert_eq!(answer, Answer::NoContent);
+        world.pass_secs(60);
+    }
+    world
+}
+
+#[tokio::test]
+async fn reports_are_listed_shown_and_removed() {
+    let world = reported().await;
+    let folder = world.folder();
+    let name = |shown: &Value, n: usize| shown["reports"][n]["report"].as_str().expect("a name").to_owned();
+    let said = |shown: &Value| -> Vec<String> {
+        let rows = shown["reports"].as_array().expect("rows").iter();
+        rows.map(|row| row["diagnosis"].as_str().expect("a text").to_owned()).collect()
+    };
+    let all = shown(folder, &["report", "list"]);
+    assert!(said(&all).iter().zip(["1: ", "2: ", "3: "]).all(|(said, start)| said.starts_with(start)), "{all}");
+    assert_eq!((said(&all).len(), &all["more"], &all["reports"][0]["bytes"]), (3, &Value::Array(vec![]), &"27".into()));
+    assert_eq!(all["reports"][0]["diagnosis"].as_str().map(str::len), Some(60), "the list is short");
+    let first = shown(folder, &["report", "list", "--limit", "2"]);
+    assert_eq!((said(&first).len(), &first["more"][0]["after"]), (2, &name(&all, 1).into()));
+    let rest = shown(folder, &["report", "list", "--after", &name(&first, 1)]);
+    assert_eq!((said(&rest).len(), name(&rest, 0)), (1, name(&all, 2)));
+    let one = shown(folder, &["report", "show", &name(&all, 1)]);
+    assert!(said(&one)[0].len() > 60, "and shown alone, a report is whole");
+    assert_eq!(
+        (&one["received"][0]["line"], &one["received"][1]["line"]),
+        (&"$$-CyberCash-2.0-$$".into(), &"type: x".into())
+    );
+    for (args, why) in [
+        (&["report", "show", "nothing"][..], "is no report"),
+        (&["report", "remove"], "required"),
+        (&["report", "remove", &name(&all, 0), "--until", "2026-11-22"], "cannot be used with"),
+        (&["report", "list", "--limit", "1001"], "1..=1000"),
+        (&["report", "remove", &name(&all, 0), &format!("{}=", "A".repeat(43))], "there is no report"),
+    ] {
+        let said = refused(folder, args);
+        assert!(said.contains(why), "{args:?}: {said}");
+    }
+    let left = shown(folder, &["report", "remove", &name(&all, 1)]);
+    assert_eq!((name(&left, 0), name(&left, 1), said(&left).len()), (name(&all, 0), name(&all, 2), 2));
+    // The third came two minutes after the first, which is from 05:18:02.
+    let left = shown(folder, &["report", "remove", "--until", "2026-11-21T05:20:02"]);
+    assert_eq!((name(&left, 0), said(&left).len()), (name(&all, 2), 1));
+}
+
+#[tokio::test]
+async fn payments_of_an_order_come_a_page_at_a_time() {
+    let mut world = World::new(Protocol::V2, Kind::Sqlite);
+    std::fs::create_dir(world.folder().join("keys")).expect("a folder");
+    let mut brian = world.customer("brianb", "usd 100.00").await;
+    let mut acme = world.registered("merchant", "acme").await;
+    let (mut wallet, mut till) =
+        (world.open(&mut brian, "usd 50.00", 60, 10).await, world.open(&mut acme, "usd 0.00", 60, 10).await);
+    let payee = acme.id.clone().expect("a persona");
+    let deal = Deal { payee: &payee, order: "1231-3424", price: "usd 1.00", amount: "usd 1.00" };
+    for _ in 0..3 {
+        world.pay(&mut wallet, &mut till, &deal).await;
+    }
+    let folder = world.folder();
+    let of = |more: &[&str]| shown(folder, &[&["payment", "1231-3424", "--payee", "acme-82"], more].concat());
+    let indexes = |shown: &Value| -> Vec<String> {
+        let rows = shown["payments"].as_array().expect("rows").iter();
+        rows.map(|row| row["index"].as_str().expect("a number").to_owned()).collect()
+    };
+    let first = of(&["--limit", "2"]);
+    assert_eq!(indexes(&first), ["1", "2"]);
+    let after = first["more"][0]["after"].as_str().expect("a place");
+    let last = of(&["--limit", "2", "--after", after]);
+    assert_eq!((indexes(&last), &last["more"]), (vec!["3".to_owned()], &Value::Array(vec![])));
+    assert!(refused(folder, &["payment", "1231-3424", "--after", "17"]).contains("is no place"));
 }

@@ -23,7 +23,7 @@ use protocol::persona::PersonaId;
 use protocol::value::{Function, Index, OrderId, SessionId};
 use server_stub::http::{now, router};
 use server_stub::server::Config;
-use server_stub::store::record::{Attempts, Charge, Epoch, InstrumentId, LogKey, Session, Transaction};
+use server_stub::store::record::{Attempts, Charge, Epoch, InstrumentId, LogKey, Report, Session, Transaction};
 use server_stub::store::{
     BookReader, Books, ChangeSet, Collected, CommitError, Logged, MemoryStore, PersonaFile, Refund, Setting, Statement,
     Store, StoreError, Window,
@@ -196,8 +196,22 @@ impl Store for Failing {
         self.0.epoch().await
     }
 
-    async fn payments_of(&self, order: &OrderId, limit: usize) -> Result<Vec<Transaction>, StoreError> {
-        self.0.payments_of(order, limit).await
+    async fn payments_of(
+        &self,
+        order: &OrderId,
+        payee: Option<&PersonaId>,
+        after: (u64, u16),
+        limit: usize,
+    ) -> Result<Vec<Transaction>, StoreError> {
+        self.0.payments_of(order, payee, after, limit).await
+    }
+
+    async fn reports(&self, after: (Date, [u8; 32]), limit: usize) -> Result<Vec<Report>, StoreError> {
+        self.0.reports(after, limit).await
+    }
+
+    async fn report(&self, hash: &[u8; 32]) -> Result<Option<Report>, StoreError> {
+        self.0.report(hash).await
     }
 
     async fn settings(&self) -> Result<Vec<Setting>, StoreError> {

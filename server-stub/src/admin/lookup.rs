@@ -3,12 +3,13 @@
 use protocol::persona::PersonaId;
 use protocol::value::{OrderId, Reading, SessionId, Value as _};
 
+use super::page::Page;
 use super::shown::{Shown, Table};
 use super::switch::persona as persona_id;
 use super::{Desk, Fault, instrument, moment};
 use crate::store::record::{PersonaStatus, Session, SessionEnd, SessionStatus, Transaction};
 
-/// Payments shown at once: of a session the newest, of an order those of the oldest sessions.
+/// Payments of a session that are shown: the newest.
 const MAX_SHOWN: usize = 1_000;
 
 /// Arguments of `persona`.
@@ -36,12 +37,22 @@ pub struct PaymentArgs {
     /// Only of this payee.
     #[arg(long, value_parser = persona_id)]
     payee: Option<PersonaId>,
+    /// Only those behind this one, named by its payer's session and index.
+    #[arg(long, value_name = "SESSION/INDEX", value_parser = place)]
+    after: Option<(u64, u16)>,
+    #[command(flatten)]
+    page: Page,
 }
 
 fn session_id(text: &str) -> Result<SessionId, String> {
     let number = text.parse().map(SessionId::of_number).ok();
     let id = number.or_else(|| SessionId::parse(text, Reading::STRICT));
     id.ok_or_else(|| format!("{text:?} is no session; write its number, or its id as messages have it"))
+}
+
+fn place(text: &str) -> Result<(u64, u16), String> {
+    let parts = text.split_once('/').and_then(|(session, index)| Some((session.parse().ok()?, index.parse().ok()?)));
+    parts.ok_or_else(|| format!("{text:?} is no place; write session and index, such as 17/3"))
 }
 
 fn order_id(text: &str) -> Result<OrderId, String> {
@@ -87,9 +98,11 @@ pub async fn session(desk: &Desk, args: &SessionArgs) -> Result<Shown, Fault> {
 
 /// Shows payments of an order.
 pub async fn payment(desk: &Desk, args: &PaymentArgs) -> Result<Shown, Fault> {
-    let mut found = desk.store.payments_of(&args.order, MAX_SHOWN).await?;
-    found.retain(|payment| args.payee.as_ref().is_none_or(|payee| payment.payee == *payee));
-    Ok(payments(&found).into())
+    let PaymentArgs { order, payee, after, page } = args;
+    let after = after.unwrap_or_default();
+    let mut found = desk.store.payments_of(order, payee.as_ref(), after, page.wanted()).await?;
+    let more = page.cut(&mut found, |last| format!("{}/{}", last.payer_session.number(), last.payer_index.get()));
+    Ok(Shown::from(payments(&found)).and(more))
 }
 
 fn sessions(sessions: &[Session]) -> Table {

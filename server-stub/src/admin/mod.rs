@@ -8,7 +8,9 @@ mod instrument;
 mod key;
 mod lookup;
 mod moment;
+mod page;
 mod rate;
+mod report;
 mod shown;
 mod software;
 mod switch;
@@ -70,6 +72,9 @@ enum Group {
     /// Instruments of a persona.
     #[command(subcommand)]
     Instrument(instrument::Command),
+    /// Reports of clients that could not use a reply.
+    #[command(subcommand)]
+    Report(report::Command),
     /// Look up a persona: its money, instruments and open sessions.
     Persona(lookup::PersonaArgs),
     /// Look up a session and its payments.
@@ -103,6 +108,7 @@ pub async fn run(args: Args) -> Ending {
         Group::Key(command) => key::run(&desk, command).await,
         Group::Gift(command) => gift::run(&desk, command).await,
         Group::Instrument(command) => instrument::run(&desk, command).await,
+        Group::Report(command) => report::run(&desk, command).await,
         Group::Persona(args) => lookup::persona(&desk, &args).await,
         Group::Session(args) => lookup::session(&desk, &args).await,
         Group::Payment(args) => lookup::payment(&desk, &args).await,

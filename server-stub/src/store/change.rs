@@ -79,6 +79,8 @@ pub enum Change {
     Unset(String, String),
     /// A client's report. The same report twice is one; beyond a bound, none are kept.
     Report(Box<Report>),
+    /// A report that the operator has done with; one that is not there is no conflict.
+    RemoveReport([u8; 32]),
     /// Nothing; yet the commit is a write that has to be durable like any other. Whether it can be told is what it is for.
     Trial,
     /// A restore; the epoch of that number must not have begun yet.

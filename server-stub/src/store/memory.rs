@@ -1,5 +1,6 @@
 //! The store in memory: for tests and simulations. What it does is what the others must do.
 
+mod lookup;
 mod statement;
 mod table;
 
@@ -22,8 +23,8 @@ use super::record::{
     PendingLoad, Persona, Report, Session, SessionStatus, Transaction,
 };
 use super::{
-    Account, Change, ChangeSet, Collected, CommitError, Conflict, Logged, MAX_ATTEMPTS, MAX_REPORTS, MAX_SETTINGS,
-    PersonaFile, Refund, Setting, Statement, Store, StoreError, Window, sign_of,
+    Account, Change, ChangeSet, Collected, CommitError, Conflict, Logged, MAX_ATTEMPTS, MAX_SETTINGS, PersonaFile,
+    Refund, Setting, Statement, Store, StoreError, Window, sign_of,
 };
 
 /// A store that forgets.
@@ -53,7 +54,7 @@ struct Tables {
     journal: Table<u64, (ChainHead, Entry)>,
     house: Table<Account, i64>,
     log: Table<LogKey, LogEntry>,
-    reports: Table<u64, Report>,
+    reports: Table<[u8; 32], Report>,
     attempts: Table<PersonaId, Attempts>,
     epochs: Table<u64, Epoch>,
     settings: Table<(String, String), Setting>,
@@ -72,11 +73,6 @@ impl MemoryStore {
     /// A store that holds the same now, and nothing of what comes later: a backup.
     pub fn copied(&self) -> Self {
         Self { tables: Mutex::new(self.lock().clone()) }
-    }
-
-    /// Every report, in order.
-    pub fn reports(&self) -> Vec<Report> {
-        self.lock().reports.values().cloned().collect()
     }
 
     fn lock(&self) -> MutexGuard<'_, Tables> {
@@ -186,10 +182,22 @@ impl Store for MemoryStore {
         Ok(SessionId::of_number(tables.last_session))
     }
 
-    async fn payments_of(&self, order: &OrderId, limit: usize) -> Result<Vec<Transaction>, StoreError> {
-        let tables = self.lock();
-        let found = tables.collected.values().filter(|payment| payment.order_id == *order);
-        Ok(found.take(limit).cloned().collect())
+    async fn payments_of(
+        &self,
+        order: &OrderId,
+        payee: Option<&PersonaId>,
+        after: (u64, u16),
+        limit: usize,
+    ) -> Result<Vec<Transaction>, StoreError> {
+        Ok(self.lock().payments_of(order, payee, after, limit))
+    }
+
+    async fn reports(&self, after: (Date, [u8; 32]), limit: usize) -> Result<Vec<Report>, StoreError> {
+        Ok(self.lock().reports(after, limit))
+    }
+
+    async fn report(&self, hash: &[u8; 32]) -> Result<Option<Report>, StoreError> {
+        Ok(self.lock().reports.get(hash).cloned())
     }
 
     async fn settings(&self) -> Result<Vec<Setting>, StoreError> {
@@ -373,6 +381,9 @@ impl Tables {
                 self.settings.remove(&(topic, name));
             }
             Change::Report(report) => self.keep_report(*report),
+            Change::RemoveReport(hash) => {
+                self.reports.remove(&hash);
+            }
             Change::Epoch(epoch) => {
                 if !self.epochs.insert(epoch.number, epoch) {
                     return Err(Conflict::EpochBegan(epoch.number).into());
@@ -435,14 +446,6 @@ impl Tables {
         }
         self.received.put(received, ());
         Ok(())
-    }
-
-    fn keep_report(&mut self, report: Report) {
-        let known = self.reports.values().any(|known| known.message_hash == report.message_hash);
-        let number = self.reports.len();
-        if !known && number < MAX_REPORTS {
-            self.reports.put(number as u64, report);
-        }
     }
 
     fn step(&mut self, id: u64, step: &SessionStep) -> Result<(), Conflict> {

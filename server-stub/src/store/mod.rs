@@ -47,8 +47,8 @@ pub use sqlite::SqliteStore;
 pub use statement::{Position, Refund, Statement, Window};
 
 use record::{
-    Attempts, Challenge, Charge, Container, Epoch, Instrument, InstrumentId, LogKey, PendingLoad, Persona, Session,
-    Transaction,
+    Attempts, Challenge, Charge, Container, Epoch, Instrument, InstrumentId, LogKey, PendingLoad, Persona, Report,
+    Session, Transaction,
 };
 
 /// Everything of one persona that its own messages may touch.
@@ -197,8 +197,22 @@ pub trait Store: Books {
     /// A number that no session has or will have but the one it is for.
     async fn new_session_id(&self) -> Result<SessionId, StoreError>;
 
-    /// Payments of an order id, of whatever payee, at most `limit`. Looks through all payments: for the operator's eyes.
-    async fn payments_of(&self, order: &OrderId, limit: usize) -> Result<Vec<Transaction>, StoreError>;
+    /// Payments of an order id, to one payee or to any, by payer's session and index: those after a place, at most `limit`.
+    /// Looks through all payments of the payee, or of everybody, for no payment pays for an index that only the operator's
+    /// eyes want.
+    async fn payments_of(
+        &self,
+        order: &OrderId,
+        payee: Option<&PersonaId>,
+        after: (u64, u16),
+        limit: usize,
+    ) -> Result<Vec<Transaction>, StoreError>;
+
+    /// Reports of clients (MR1) by date and hash: those after a place, at most `limit`.
+    async fn reports(&self, after: (Date, [u8; 32]), limit: usize) -> Result<Vec<Report>, StoreError>;
+
+    /// The report of a hash.
+    async fn report(&self, hash: &[u8; 32]) -> Result<Option<Report>, StoreError>;
 
     /// What the operator has set, at most [`MAX_SETTINGS`] rows.
     async fn settings(&self) -> Result<Vec<Setting>, StoreError>;

@@ -8,7 +8,7 @@ use protocol::value::{Count, Index, SessionId};
 
 use super::record::{
     Attempts, Challenge, Charge, Container, Entry, Epoch, Instrument, InstrumentId, PendingLoad, Persona, Reason,
-    Session, Transaction,
+    Report, Session, Transaction,
 };
 use super::row::{
     Columns, binding_of_json, column, damaged, date, functions, limits_of_json, money, optional, optional_date,
@@ -186,6 +186,20 @@ pub fn logged(row: &dyn Columns) -> Result<Logged, StoreError> {
 /// What the operator has set.
 pub fn setting(row: &dyn Columns) -> Result<Setting, StoreError> {
     Ok(Setting { topic: column(row, "topic")?, name: column(row, "name")?, value: column(row, "value")? })
+}
+
+/// A report of a client.
+pub fn report(row: &dyn Columns) -> Result<Report, StoreError> {
+    let hash: Vec<u8> = column(row, "message_hash")?;
+    let persona: Option<String> = optional(row, "persona")?;
+    Ok(Report {
+        message_hash: hash.try_into().map_err(|_| damaged("message_hash"))?,
+        date: date(row, "date")?,
+        persona: persona.map(|_| persona_id(row, "persona")).transpose()?,
+        problem: column(row, "problem")?,
+        diagnosis: column(row, "diagnosis")?,
+        received: column(row, "received")?,
+    })
 }
 
 /// A count of wrong passphrases.

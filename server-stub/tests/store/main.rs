@@ -48,6 +48,8 @@ conformance! {
     an_epoch_begins_once_and_numbers_leap
     attempts_are_counted_one_by_one
     the_same_report_is_one
+    reports_are_read_in_order_and_removed
+    payments_of_an_order_are_found_behind_a_thousand_others
     a_setting_replaces_the_one_of_its_name
     of_many_at_once_each_stands_or_falls_alone
     the_journal_is_a_chain_of_what_applied

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use protocol::date::Date;
 use protocol::message::statement::EntryKind;
 use protocol::money::Money;
+use protocol::persona::PersonaId;
 use protocol::value::{Function, SessionId};
 use server_stub::store::record::{
     Attempts, Challenge, Charge, Entry, Epoch, Instrument, InstrumentId, LogKey, Movement, Persona, PersonaStatus,
-    Reason, Report, SessionEnd, SessionStatus, Transaction,
+    Reason, Report, Session, SessionEnd, SessionStatus, Transaction,
 };
 use server_stub::store::{
     Account, BookRow, Change, ChangeSet, CommitError, Condition, Conflict, Position, Setting, Signer, Window,
@@ -346,19 +347,67 @@ pub async fn attempts_are_counted_one_by_one(kind: Kind) {
     assert_eq!(bench.store.attempts(&value("zz-66")).await, Ok(None));
 }
 
+fn report(hash: u8, seconds: i64) -> Report {
+    Report {
+        message_hash: [hash; 32],
+        date: date().plus_secs(seconds),
+        persona: (hash % 2 == 1).then(brian),
+        problem: "form".to_owned(),
+        diagnosis: format!("number {hash}"),
+        received: "$$-CyberCash-2.0-$$\ntype: x".to_owned(),
+    }
+}
+
 pub async fn the_same_report_is_one(kind: Kind) {
     let bench = Bench::new(kind);
-    let report = Report {
-        message_hash: [1; 32],
-        date: date(),
-        persona: Some(brian()),
-        problem: "form".to_owned(),
-        diagnosis: String::new(),
-        received: "x".to_owned(),
-    };
     for _ in 0..2 {
-        assert_eq!(bench.commit([Change::Report(Box::new(report.clone()))]).await, Ok(()));
+        assert_eq!(bench.commit([Change::Report(Box::new(report(1, 0)))]).await, Ok(()));
     }
+    assert_eq!(bench.store.reports((date(), [0; 32]), 9).await, Ok(vec![report(1, 0)]));
+}
+
+pub async fn reports_are_read_in_order_and_removed(kind: Kind) {
+    let bench = Bench::new(kind);
+    let reports = [report(7, 1), report(2, 2), report(3, 2), report(1, 3)];
+    for n in [3, 0, 2, 1] {
+        bench.commit([Change::Report(Box::new(reports[n].clone()))]).await.expect("a report");
+    }
+    let start = (Date::from_millis(0), [0; 32]);
+    let after = |n: usize| (reports[n].date, reports[n].message_hash);
+    assert_eq!(bench.store.reports(start, 2).await, Ok(reports[..2].to_vec()));
+    assert_eq!(bench.store.reports(after(1), 9).await, Ok(reports[2..].to_vec()));
+    assert_eq!(bench.store.reports(after(3), 9).await, Ok(vec![]));
+    assert_eq!(bench.store.report(&[2; 32]).await, Ok(Some(reports[1].clone())));
+    assert_eq!(bench.store.report(&[9; 32]).await, Ok(None));
+    let removed = [Change::RemoveReport([2; 32]), Change::RemoveReport([9; 32])];
+    assert_eq!(bench.commit(removed).await, Ok(()), "what is not there is no conflict");
+    assert_eq!(bench.store.reports(after(0), 9).await, Ok(reports[2..].to_vec()));
+    bench.commit([Change::Report(Box::new(reports[1].clone()))]).await.expect("room again");
+    assert_eq!(bench.store.reports(start, 9).await, Ok(reports.to_vec()));
+}
+
+pub async fn payments_of_an_order_are_found_behind_a_thousand_others(kind: Kind) {
+    const OTHERS: u64 = 1_100;
+    let bench = Bench::with_session(kind).await;
+    let (acme, other): (PersonaId, PersonaId) = (value("acme-82"), value("zz-66"));
+    let owned = |number: u64, persona: &PersonaId| Session { persona: persona.clone(), ..session(number) };
+    bench.commit([owned(2, &acme), owned(3, &other)].map(|one| Change::Open(Box::new(one)))).await.expect("sessions");
+    let paid = |index: u64| transaction(index);
+    let theirs = |index: u64| {
+        let payee_session = SessionId::of_number(3);
+        Transaction { payee_session, payee: value("zz-66"), ..transaction(index) }
+    };
+    let elsewhere = Transaction { order_id: value("another-order"), ..transaction(9_999) };
+    let collected = (1..=OTHERS).map(theirs).chain([paid(OTHERS + 1), paid(OTHERS + 2), elsewhere]);
+    bench.commit(collected.map(|one| Change::Collect(Box::new(one)))).await.expect("payments");
+    let order = transaction(1).order_id;
+    let of = async |payee, after, limit| bench.store.payments_of(&order, payee, after, limit).await.expect("a store");
+    assert_eq!(of(Some(&acme), (0, 0), 9).await, [paid(OTHERS + 1), paid(OTHERS + 2)]);
+    assert_eq!(of(Some(&acme), (1, 1_101), 9).await, [paid(OTHERS + 2)]);
+    assert_eq!(of(Some(&acme), (2, 0), 9).await, []);
+    assert_eq!(of(None, (0, 0), 2).await, [theirs(1), theirs(2)]);
+    assert_eq!(of(None, (1, 1_099), 9).await, [theirs(OTHERS), paid(OTHERS + 1), paid(OTHERS + 2)]);
+    assert_eq!(of(Some(&brian()), (0, 0), 9).await, [], "the payer is no payee");
 }
 
 pub async fn a_setting_replaces_the_one_of_its_name(kind: Kind) {

@@ -16,7 +16,7 @@ use protocol::persona::PersonaId;
 use protocol::store as client;
 use protocol::value::{Function, Index, OrderId, SessionId};
 use server_stub::store as ledger;
-use server_stub::store::record::{Attempts, Charge, Epoch, InstrumentId, LogKey, Session, Transaction};
+use server_stub::store::record::{Attempts, Charge, Epoch, InstrumentId, LogKey, Report, Session, Transaction};
 
 use super::clockwork::{Owner, between, sleep};
 use super::fate::{WRITES, WROTE, moment, strikes};
@@ -194,8 +194,22 @@ impl ledger::Store for ServerDisk {
         self.platter.new_session_id().await
     }
 
-    async fn payments_of(&self, order: &OrderId, limit: usize) -> Result<Vec<Transaction>, ledger::StoreError> {
-        self.platter.payments_of(order, limit).await
+    async fn payments_of(
+        &self,
+        order: &OrderId,
+        payee: Option<&PersonaId>,
+        after: (u64, u16),
+        limit: usize,
+    ) -> Result<Vec<Transaction>, ledger::StoreError> {
+        self.platter.payments_of(order, payee, after, limit).await
+    }
+
+    async fn reports(&self, after: (Date, [u8; 32]), limit: usize) -> Result<Vec<Report>, ledger::StoreError> {
+        self.platter.reports(after, limit).await
+    }
+
+    async fn report(&self, hash: &[u8; 32]) -> Result<Option<Report>, ledger::StoreError> {
+        self.platter.report(hash).await
     }
 
     async fn settings(&self) -> Result<Vec<ledger::Setting>, ledger::StoreError> {

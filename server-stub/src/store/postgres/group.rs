@@ -98,6 +98,7 @@ fn alone(change: &Change) -> Option<Key> {
         | Change::End(..)
         | Change::Journal(_)
         | Change::Report(_)
+        | Change::RemoveReport(_)
         | Change::Trial => return None,
     })
 }

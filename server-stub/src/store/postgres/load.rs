@@ -12,7 +12,7 @@ use protocol::value::{Function, Index, OrderId, SessionId};
 use tokio::{join, try_join};
 use tokio_postgres::Statement as Prepared;
 
-use super::super::record::{Attempts, Charge, Epoch, InstrumentId, LogKey, Session, Transaction};
+use super::super::record::{Attempts, Charge, Epoch, InstrumentId, LogKey, Report, Session, Transaction};
 use super::super::row::{column, count, log_key, optional, persona_id, signed};
 use super::super::statement::ENTRIES;
 use super::super::{
@@ -222,10 +222,43 @@ pub async fn attempts(client: &Object, id: &PersonaId) -> Result<Option<Attempts
     Ok(all(client, sql, &[&id.as_str()], read::attempts).await?.pop())
 }
 
-/// Payments of an order id.
-pub async fn payments_of(client: &Object, order: &OrderId, limit: usize) -> Result<Vec<Transaction>, StoreError> {
-    let sql = "SELECT * FROM transaction_130n WHERE order_id = $1 ORDER BY payer_session, payer_index LIMIT $2";
-    all(client, sql, &[&order.as_str(), &count(limit)?], read::transaction).await
+/// Payments of an order id, to one payee or to any.
+pub async fn payments_of(
+    client: &Object,
+    order: &OrderId,
+    payee: Option<&PersonaId>,
+    (session, index): (u64, u16),
+    limit: usize,
+) -> Result<Vec<Transaction>, StoreError> {
+    let sql = match payee {
+        None => {
+            "SELECT * FROM transaction_130n WHERE order_id = $1 AND (payer_session, payer_index) > ($2, $3)
+             ORDER BY payer_session, payer_index LIMIT $4"
+        }
+        Some(_) => {
+            "SELECT t.* FROM session_130 s JOIN transaction_130n t ON t.payee_session = s.id
+             WHERE s.persona = $5 AND t.order_id = $1 AND (t.payer_session, t.payer_index) > ($2, $3)
+             ORDER BY t.payer_session, t.payer_index LIMIT $4"
+        }
+    };
+    let (session, index, limit) = (signed(session)?, i64::from(index), count(limit)?);
+    let (order, payee) = (order.as_str(), payee.map(PersonaId::as_str));
+    match payee {
+        None => all(client, sql, &[&order, &session, &index, &limit], read::transaction).await,
+        Some(id) => all(client, sql, &[&order, &session, &index, &limit, &id], read::transaction).await,
+    }
+}
+
+/// Reports of clients, by date and hash.
+pub async fn reports(client: &Object, (date, hash): (Date, [u8; 32]), limit: usize) -> Result<Vec<Report>, StoreError> {
+    let sql = "SELECT * FROM report WHERE (date, message_hash) > ($1, $2) ORDER BY date, message_hash LIMIT $3";
+    all(client, sql, &[&date.millis(), &hash.as_slice(), &count(limit)?], read::report).await
+}
+
+/// The report of a hash.
+pub async fn report(client: &Object, hash: &[u8; 32]) -> Result<Option<Report>, StoreError> {
+    let sql = "SELECT * FROM report WHERE message_hash = $1";
+    Ok(all(client, sql, &[&hash.as_slice()], read::report).await?.pop())
 }
 
 /// What the operator has set.

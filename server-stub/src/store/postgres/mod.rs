@@ -43,7 +43,7 @@ pub use self::books::PostgresBooks;
 use self::committer::Committer;
 use self::link::Link;
 use self::numbers::Numbers;
-use super::record::{Attempts, Charge, Epoch, InstrumentId, LogKey, Session, Transaction};
+use super::record::{Attempts, Charge, Epoch, InstrumentId, LogKey, Report, Session, Transaction};
 use super::{
     BookReader, Books, Change, ChangeSet, Collected, CommitError, Logged, PersonaFile, Refund, Setting, Signer,
     Statement, Store, StoreError, Window,
@@ -162,8 +162,22 @@ impl Store for PostgresStore {
         load!(self, due(now, limit))
     }
 
-    async fn payments_of(&self, order: &OrderId, limit: usize) -> Result<Vec<Transaction>, StoreError> {
-        load!(self, payments_of(order, limit))
+    async fn payments_of(
+        &self,
+        order: &OrderId,
+        payee: Option<&PersonaId>,
+        after: (u64, u16),
+        limit: usize,
+    ) -> Result<Vec<Transaction>, StoreError> {
+        load!(self, payments_of(order, payee, after, limit))
+    }
+
+    async fn reports(&self, after: (Date, [u8; 32]), limit: usize) -> Result<Vec<Report>, StoreError> {
+        load!(self, reports(after, limit))
+    }
+
+    async fn report(&self, hash: &[u8; 32]) -> Result<Option<Report>, StoreError> {
+        load!(self, report(hash))
     }
 
     async fn settings(&self) -> Result<Vec<Setting>, StoreError> {

@@ -34,6 +34,10 @@ pub fn command(change: &Change) -> Result<Vec<Command<'_>>, StoreError> {
         Change::Refund(refund) => vec![give_back(refund)?],
         Change::Charge(fee) => vec![charge(fee)],
         Change::Report(report) => vec![keep_report(report)?],
+        Change::RemoveReport(hash) => {
+            let sql = "DELETE FROM report WHERE message_hash = $1";
+            vec![Command::of(sql, vec![param(hash.as_slice())])]
+        }
         Change::Set(setting) => vec![set(setting)],
         Change::Unset(topic, name) => {
             let sql = "DELETE FROM setting WHERE topic = $1 AND name = $2";

@@ -102,6 +102,9 @@ fn change(db: &Connection, change: &Change) -> Result<(), CommitError> {
             }
         }
         Change::Attempts { id, before, after } => count(db, id, *before, *after)?,
+        Change::RemoveReport(hash) => {
+            run(db, "DELETE FROM report WHERE message_hash = ?1", [hash])?;
+        }
         Change::Trial => schema::write_version(db)?,
         // The journal is a chain, and the others are in the plan.
         Change::Journal(_) | Change::Use(_) | Change::End(..) => {}

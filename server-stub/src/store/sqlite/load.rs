@@ -9,7 +9,7 @@ use protocol::value::{Function, Index, OrderId, SessionId};
 use rusqlite::types::FromSql;
 use rusqlite::{CachedStatement, Connection, Params, Row, params};
 
-use super::super::record::{Attempts, Charge, Epoch, InstrumentId, LogKey, Session, Transaction};
+use super::super::record::{Attempts, Charge, Epoch, InstrumentId, LogKey, Report, Session, Transaction};
 use super::super::row::{Columns, column, count, damaged, log_key, name_of, optional, persona_id, signed};
 use super::super::{
     BookReader, BookRow, ChainHead, Collected, Logged, MAX_SETTINGS, PersonaFile, Setting, Signer, StoreError, read,
@@ -238,10 +238,42 @@ pub fn epoch(db: &Connection) -> Result<Option<Epoch>, StoreError> {
     one(db, "SELECT * FROM epoch ORDER BY number DESC LIMIT 1", [], read::epoch)
 }
 
-/// Payments of an order id.
-pub fn payments_of(db: &Connection, order: &OrderId, limit: usize) -> Result<Vec<Transaction>, StoreError> {
-    let sql = "SELECT * FROM transaction_130n WHERE order_id = ?1 ORDER BY payer_session, payer_index LIMIT ?2";
-    all(db, sql, params![order.as_str(), count(limit)?], read::transaction)
+/// Payments of an order id, to one payee or to any.
+pub fn payments_of(
+    db: &Connection,
+    order: &OrderId,
+    payee: Option<&PersonaId>,
+    (session, index): (u64, u16),
+    limit: usize,
+) -> Result<Vec<Transaction>, StoreError> {
+    // CROSS JOIN: from the payee's sessions to what came into them, and not through everybody's payments.
+    let sql = match payee {
+        None => {
+            "SELECT * FROM transaction_130n t WHERE order_id = ?1 AND (payer_session, payer_index) > (?2, ?3)
+             ORDER BY payer_session, payer_index LIMIT ?4"
+        }
+        Some(_) => {
+            "SELECT t.* FROM session_130 s CROSS JOIN transaction_130n t ON t.payee_session = s.id
+             WHERE s.persona = ?5 AND t.order_id = ?1 AND (t.payer_session, t.payer_index) > (?2, ?3)
+             ORDER BY t.payer_session, t.payer_index LIMIT ?4"
+        }
+    };
+    let (key, limit) = (signed(session)?, count(limit)?);
+    match payee {
+        None => all(db, sql, params![order.as_str(), key, index, limit], read::transaction),
+        Some(id) => all(db, sql, params![order.as_str(), key, index, limit, id.as_str()], read::transaction),
+    }
+}
+
+/// Reports of clients, by date and hash.
+pub fn reports(db: &Connection, (date, hash): (Date, [u8; 32]), limit: usize) -> Result<Vec<Report>, StoreError> {
+    let sql = "SELECT * FROM report WHERE (date, message_hash) > (?1, ?2) ORDER BY date, message_hash LIMIT ?3";
+    all(db, sql, params![date.millis(), hash, count(limit)?], read::report)
+}
+
+/// The report of a hash.
+pub fn report(db: &Connection, hash: &[u8; 32]) -> Result<Option<Report>, StoreError> {
+    one(db, "SELECT * FROM report WHERE message_hash = ?1", [hash], read::report)
 }
 
 /// What the operator has set.

@@ -25,7 +25,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 use self::committer::Committer;
-use super::record::{Attempts, Charge, Epoch, InstrumentId, LogKey, Session, Transaction};
+use super::record::{Attempts, Charge, Epoch, InstrumentId, LogKey, Report, Session, Transaction};
 use super::row;
 use super::{
     BookReader, Books, Change, ChangeSet, Collected, CommitError, Logged, PersonaFile, Refund, Setting, Signer,
@@ -205,8 +205,22 @@ impl Store for SqliteStore {
         self.read(load::epoch)
     }
 
-    async fn payments_of(&self, order: &OrderId, limit: usize) -> Result<Vec<Transaction>, StoreError> {
-        self.read(|connection| load::payments_of(connection, order, limit))
+    async fn payments_of(
+        &self,
+        order: &OrderId,
+        payee: Option<&PersonaId>,
+        after: (u64, u16),
+        limit: usize,
+    ) -> Result<Vec<Transaction>, StoreError> {
+        self.read(|connection| load::payments_of(connection, order, payee, after, limit))
+    }
+
+    async fn reports(&self, after: (Date, [u8; 32]), limit: usize) -> Result<Vec<Report>, StoreError> {
+        self.read(|connection| load::reports(connection, after, limit))
+    }
+
+    async fn report(&self, hash: &[u8; 32]) -> Result<Option<Report>, StoreError> {
+        self.read(|connection| load::report(connection, hash))
     }
 
     async fn settings(&self) -> Result<Vec<Setting>, StoreError> {
