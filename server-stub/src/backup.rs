@@ -102,6 +102,6 @@ async fn sound(place: &Place) -> Result<(), StoreError> {
     let lies = audit(&*place.books()?).await?.lies;
     match lies.first() {
         None => Ok(()),
-        Some(lie) => Err(StoreError(format!("{} rows are not true, the first: {lie}", lies.len()))),
+        Some(lie) => Err(StoreError::Failed(format!("{} rows are not true, the first: {lie}", lies.len()))),
     }
 }

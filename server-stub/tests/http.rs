@@ -239,7 +239,7 @@ async fn a_message_that_cannot_be_stored_is_not_acknowledged() {
     let conflict = server_stub::store::Conflict::LogKeyUsed;
     for (error, problem) in [
         (CommitError::Busy, Problem::BUSY),
-        (CommitError::Store(StoreError("the disk is full".to_owned())), Problem::INTERNAL),
+        (CommitError::Store(StoreError::Failed("the disk is full".to_owned())), Problem::INTERNAL),
         (CommitError::Conflict(conflict), Problem::BUSY),
     ] {
         let mut world = World::new(Protocol::V2, Kind::Memory);

@@ -2,8 +2,11 @@
 
 mod common;
 
+use std::io::Write as _;
 use std::path::Path;
+use std::process::{Child, Stdio};
 use std::sync::Arc;
+use std::time::Duration;
 
 use common::actor::{ACCOUNT, Actor, OpenedSession};
 use common::cluster::{Cluster, Durability};
@@ -13,10 +16,13 @@ use common::{Kind, START, World, money, postgres_store, value};
 use protocol::Protocol;
 use protocol::collect::Receipts;
 use protocol::message::payment::BatchHead;
-use protocol::outcome::ResponseCode;
+use protocol::outcome::{Problem, ResponseCode};
 use protocol::secret::SessionSecrets;
 use protocol::value::{Index, SessionId};
+use rand::SeedableRng as _;
+use rand::rngs::StdRng;
 use server_stub::http::now;
+use server_stub::server::Answer;
 use server_stub::store::record::{Entry, Reason, Session, SessionStatus, Transaction};
 use server_stub::store::{Account, Change, ChangeSet, CommitError, Conflict, PostgresStore, Store};
 
@@ -268,6 +274,70 @@ async fn a_store_whose_connections_are_cut_goes_on() {
         assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
         let found = store.sessions(&all).await.expect("a store");
         assert_eq!(found.len() as u64, number);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_every_connection_is_in_use_it_is_busy_and_nothing_has_moved() {
+    let cluster = Cluster::start(Durability::Quick);
+    let config = cluster.url().parse().expect("an address of a database");
+    let store: Arc<dyn Store> = Arc::new(PostgresStore::open_with(&config, 1).await.expect("a store"));
+    let mut world = World::new(Protocol::V2, Kind::Memory);
+    world.server = Arc::new(common::server(store.clone(), World::config()));
+    let mut brian = world.customer("brianb", "usd 10.00").await;
+    let body = brian.funds(world.now, "usd 5.00");
+    let load = world.seal(&mut brian, &body);
+    let tables = Locked::by(&cluster, "message_log_140").await;
+    // The first load has the only connection, and waits for the table; the second waits for the connection, in vain.
+    let (first, mut rng) = (world.server.clone(), StdRng::from_seed([8; 32]));
+    let (message, now) = (load.text.clone(), world.now);
+    let waiting = tokio::spawn(async move { first.handle(message.as_bytes(), now, &mut rng).await });
+    tables.wanted(&cluster).await;
+    let refused = world.send(&load.text).await;
+    assert_eq!(common::error_of(&refused), Problem::BUSY);
+    assert!(refused.contains("response-code: retry"), "{refused}");
+    drop(tables);
+    let Answer::Reply(reply) = waiting.await.expect("an answer") else { panic!("a reply") };
+    assert_eq!(world.send(&load.text).await, reply, "sent again, it is answered");
+    let file = store.persona(&brian.id.expect("an id")).await.expect("a store").expect("a persona");
+    assert_eq!(file.containers[&value("usd")].available, money("usd 15.00"), "and has moved once");
+}
+
+/// A table that nobody else can read, until this is dropped.
+struct Locked(Child);
+
+impl Locked {
+    async fn by(cluster: &Cluster, table: &str) -> Self {
+        let mut psql = cluster.client("psql").arg("-q").stdin(Stdio::piped()).spawn().expect("psql runs");
+        let lock = format!("BEGIN; LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE;\n");
+        psql.stdin.as_mut().expect("its input").write_all(lock.as_bytes()).expect("a line");
+        let locked = Self(psql);
+        Self::until(cluster, "granted AND mode = 'AccessExclusiveLock'").await;
+        locked
+    }
+
+    /// Waits until somebody waits for it.
+    async fn wanted(&self, cluster: &Cluster) {
+        Self::until(cluster, "NOT granted").await;
+    }
+
+    async fn until(cluster: &Cluster, state: &str) {
+        let sql = format!("SELECT count(*) FROM pg_locks WHERE relation = 'message_log_140'::regclass AND {state}");
+        loop {
+            let found = cluster.client("psql").args(["-qtA", "-c", &sql]).output().expect("psql runs");
+            if String::from_utf8_lossy(&found.stdout).trim() != "0" {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+}
+
+impl Drop for Locked {
+    fn drop(&mut self) {
+        // It ends when there is no more input, and the transaction with it.
+        drop(self.0.stdin.take());
+        let _ = self.0.wait();
     }
 }
 

@@ -38,7 +38,7 @@ impl Trials {
         let mut trial = self.last_or_new();
         match trial.wait_for(Option::is_some).await.as_deref() {
             Ok(Some(outcome)) => outcome.clone(),
-            _ => Err(StoreError("the trial panicked".to_owned()).into()),
+            _ => Err(StoreError::Failed("the trial panicked".to_owned()).into()),
         }
     }
 

@@ -197,7 +197,7 @@ impl Server {
         let policy = self
             .base
             .with(&settings, &self.policy(), &self.vault, now)
-            .map_err(|fault| StoreError(fault.to_string()))?;
+            .map_err(|fault| StoreError::Failed(fault.to_string()))?;
         *self.policy.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(policy);
         Ok(())
     }
@@ -415,7 +415,10 @@ impl From<Lost> for Trouble {
 
 impl From<StoreError> for Trouble {
     fn from(error: StoreError) -> Self {
-        Self::Store(error)
+        match error {
+            StoreError::Failed(_) => Self::Store(error),
+            StoreError::Busy => Self::Busy,
+        }
     }
 }
 

@@ -174,10 +174,35 @@ pub enum CommitError {
     Busy,
     /// The database failed; nothing of the change set is stored.
     #[error(transparent)]
-    Store(#[from] StoreError),
+    Store(StoreError),
 }
 
-/// The database failed.
+/// Why a load did not happen.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("the database failed: {0}")]
-pub struct StoreError(pub String);
+pub enum StoreError {
+    /// The database failed.
+    #[error("the database failed: {0}")]
+    Failed(String),
+    /// Every connection to the database is in use, and stayed so for a while.
+    #[error("every connection to the database is in use")]
+    Busy,
+}
+
+impl StoreError {
+    /// What is wrong, for a sentence that says whose fault it is.
+    pub fn why(self) -> String {
+        match self {
+            Self::Failed(why) => why,
+            Self::Busy => self.to_string(),
+        }
+    }
+}
+
+impl From<StoreError> for CommitError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Failed(_) => Self::Store(error),
+            StoreError::Busy => Self::Busy,
+        }
+    }
+}

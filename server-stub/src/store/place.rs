@@ -43,7 +43,7 @@ impl Place {
     /// They are in a database.
     pub fn folder(&self) -> Result<&Path, StoreError> {
         let tools = "a database is copied and restored by its own tools: pg_dump, pg_basebackup";
-        self.data_dir.as_deref().ok_or_else(|| StoreError(tools.to_owned()))
+        self.data_dir.as_deref().ok_or_else(|| StoreError::Failed(tools.to_owned()))
     }
 
     /// Opens the store, or makes it.
@@ -84,7 +84,7 @@ impl Place {
         match (&self.data_dir, &self.database) {
             (Some(path), None) => Ok(Either::Folder(path)),
             (None, Some(config)) => Ok(Either::Database(config)),
-            _ => Err(StoreError("say where the books are: a folder or a database".to_owned())),
+            _ => Err(StoreError::Failed("say where the books are: a folder or a database".to_owned())),
         }
     }
 }

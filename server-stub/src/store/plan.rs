@@ -130,7 +130,7 @@ impl Plan {
             Account::OnHold(id, currency) => &mut self.containers.entry((id.clone(), *currency)).or_default().on_hold,
             house => self.house.entry(house.clone()).or_default(),
         };
-        *sum = sum.checked_add(delta).ok_or_else(|| StoreError("a sum is too large".to_owned()))?;
+        *sum = sum.checked_add(delta).ok_or_else(|| StoreError::Failed("a sum is too large".to_owned()))?;
         Ok(())
     }
 }
@@ -140,7 +140,7 @@ fn check_entry(debit: &Account, credit: &Account, amount: Money) -> Result<(), C
     if fits && (0..=Money::MAX_MINOR).contains(&amount.minor) {
         return Ok(());
     }
-    Err(StoreError(format!("{amount} cannot move from {debit} to {credit}")).into())
+    Err(StoreError::Failed(format!("{amount} cannot move from {debit} to {credit}")).into())
 }
 
 #[cfg(test)]

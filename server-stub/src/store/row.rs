@@ -17,17 +17,17 @@ use super::record::{
 
 /// What a column holds that it cannot hold: the file was damaged, or written by something else.
 pub fn damaged(column: &str) -> StoreError {
-    StoreError(format!("column {column} holds what it cannot hold"))
+    StoreError::Failed(format!("column {column} holds what it cannot hold"))
 }
 
 /// An unsigned number as a database's integer.
 pub fn signed(number: u64) -> Result<i64, StoreError> {
-    i64::try_from(number).map_err(|_| StoreError(format!("{number} is too large")))
+    i64::try_from(number).map_err(|_| StoreError::Failed(format!("{number} is too large")))
 }
 
 /// A count as a database's integer.
 pub fn count(number: usize) -> Result<i64, StoreError> {
-    i64::try_from(number).map_err(|_| StoreError(format!("{number} is too large")))
+    i64::try_from(number).map_err(|_| StoreError::Failed(format!("{number} is too large")))
 }
 
 /// A row of a database, column by column. Integers are of 64 bits in every table.
@@ -199,7 +199,7 @@ pub fn limits_to_json(limits: &Limits) -> Result<String, StoreError> {
     let named =
         |(function, limit): (&Function, &Limit)| (Functions(BTreeSet::from([*function])).text().into_owned(), *limit);
     let named: BTreeMap<String, Limit> = limits.iter().map(named).collect();
-    serde_json::to_string(&named).map_err(|error| StoreError(error.to_string()))
+    serde_json::to_string(&named).map_err(|error| StoreError::Failed(error.to_string()))
 }
 
 /// And back.
@@ -284,7 +284,7 @@ pub fn binding_to_json(instrument: &Instrument) -> Result<String, StoreError> {
         limits: limits_to_json(&instrument.limits)?,
         autoclose: instrument.autoclose,
     };
-    serde_json::to_string(&binding).map_err(|error| StoreError(error.to_string()))
+    serde_json::to_string(&binding).map_err(|error| StoreError::Failed(error.to_string()))
 }
 
 /// And back.

@@ -218,7 +218,7 @@ impl ledger::Store for ServerDisk {
 
     async fn commit(&self, set: ledger::ChangeSet) -> Result<(), ledger::CommitError> {
         let write = before_write(self.party).await;
-        let fault = || Err(ledger::StoreError(FAULT.to_owned()).into());
+        let fault = || Err(ledger::StoreError::Failed(FAULT.to_owned()).into());
         if matches!(write, Write::Failed) {
             return fault();
         }

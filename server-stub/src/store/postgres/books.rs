@@ -26,7 +26,7 @@ impl PostgresBooks {
 #[async_trait]
 impl Books for PostgresBooks {
     async fn show(&self, see: &mut BookReader<'_>) -> Result<(), StoreError> {
-        let client = Link::to(&self.0)?.client().await?;
+        let client = Link::to(&self.0, 1)?.client().await?;
         schema::check(&client).await?;
         show(client, see).await
     }
@@ -100,7 +100,8 @@ pub async fn show(client: Object, see: &mut BookReader<'_>) -> Result<(), StoreE
         let rows = client.query_raw(table.sql, std::iter::empty::<&dyn ToSql>()).await?;
         let mut rows = std::pin::pin!(rows);
         while let Some(row) = rows.try_next().await? {
-            let unreadable = |StoreError(why)| BookRow::Unreadable { row: name_of(table.name, table.key, &row), why };
+            let unreadable =
+                |error: StoreError| BookRow::Unreadable { row: name_of(table.name, table.key, &row), why: error.why() };
             see((table.read)(&row).unwrap_or_else(unreadable));
         }
     }

@@ -31,7 +31,7 @@ pub struct Command<'a> {
 impl<'a> Command<'a> {
     /// A statement that cannot clash.
     pub fn of(sql: &'static str, params: Vec<Param<'a>>) -> Self {
-        let found = |_: &dyn Columns| Err(StoreError("invariant: nothing was to be returned".to_owned()));
+        let found = |_: &dyn Columns| Err(StoreError::Failed("invariant: nothing was to be returned".to_owned()));
         Self { sql, params, expected: Vec::new(), found }
     }
 

@@ -73,7 +73,7 @@ impl Committer {
 }
 
 fn gone() -> CommitError {
-    StoreError("the committer has ended".to_owned()).into()
+    StoreError::Failed("the committer has ended".to_owned()).into()
 }
 
 async fn work(mut writer: Writer, mut waiting: mpsc::UnboundedReceiver<Job>) {
@@ -247,11 +247,11 @@ async fn new_chain(client: &Object) -> Result<ChainHead, Failure> {
         let made = client.query_opt(sql, &[&empty.hash.as_slice()]).await.map_err(|error| Failure::of(&error))?;
         if let Some(row) = made {
             let chain: i64 = row.try_get(0).map_err(StoreError::from)?;
-            let chain = u32::try_from(chain).map_err(|_| StoreError("there are too many chains".to_owned()))?;
+            let chain = u32::try_from(chain).map_err(|_| StoreError::Failed("there are too many chains".to_owned()))?;
             return Ok(ChainHead::empty(chain));
         }
     }
-    Err(Failure::Never(StoreError("no chain is to be had".to_owned())))
+    Err(Failure::Never(StoreError::Failed("no chain is to be had".to_owned())))
 }
 
 fn as_answer(outcome: Result<Outcome, CommitError>) -> Answer {

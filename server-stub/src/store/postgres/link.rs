@@ -16,7 +16,7 @@ use super::super::row::{Columns, damaged};
 use super::tls;
 
 /// Connections of one process. PostgreSQL allows a hundred if nothing else is said; this leaves room for six processes.
-const CONNECTIONS: usize = 16;
+pub const CONNECTIONS: usize = 16;
 /// How long to wait for a connection, and for the database to take one.
 const CONNECT_WAIT: Duration = Duration::from_secs(5);
 /// Every connection: what a process that hangs can hold up is bounded.
@@ -41,16 +41,16 @@ pub enum Failure {
 
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
-        Self::Never(error)
+        match error {
+            StoreError::Failed(_) => Self::Never(error),
+            StoreError::Busy => Self::Busy,
+        }
     }
 }
 
 impl From<PoolError> for Failure {
     fn from(error: PoolError) -> Self {
-        match error {
-            PoolError::Timeout(TimeoutType::Wait) => Self::Busy,
-            error => Self::Never(error.into()),
-        }
+        StoreError::from(error).into()
     }
 }
 
@@ -86,14 +86,14 @@ impl Failure {
     pub fn into_error(self) -> StoreError {
         match self {
             Self::Again(error) | Self::Never(error) | Self::Unknown(error) => error,
-            Self::Busy => StoreError("every connection is in use".to_owned()),
+            Self::Busy => StoreError::Busy,
         }
     }
 }
 
 /// An error with what the database said.
 pub fn said(error: &tokio_postgres::Error) -> StoreError {
-    StoreError(error.as_db_error().map_or_else(|| error.to_string(), ToString::to_string))
+    StoreError::Failed(error.as_db_error().map_or_else(|| error.to_string(), ToString::to_string))
 }
 
 impl From<tokio_postgres::Error> for StoreError {
@@ -105,8 +105,11 @@ impl From<tokio_postgres::Error> for StoreError {
 impl From<PoolError> for StoreError {
     fn from(error: PoolError) -> Self {
         match error {
+            // Ours are all in use, or those of the whole database are.
+            PoolError::Timeout(TimeoutType::Wait) => Self::Busy,
+            PoolError::Backend(error) if error.code() == Some(&SqlState::TOO_MANY_CONNECTIONS) => Self::Busy,
             PoolError::Backend(error) => said(&error),
-            error => Self(error.to_string()),
+            error => Self::Failed(error.to_string()),
         }
     }
 }
@@ -118,11 +121,11 @@ pub struct Link {
 }
 
 impl Link {
-    /// Connections to a database; none is made yet.
+    /// Connections to a database, at most so many; none is made yet.
     ///
     /// # Errors
     /// What is said of the database cannot be used.
-    pub fn to(config: &Config) -> Result<Self, StoreError> {
+    pub fn to(config: &Config, connections: usize) -> Result<Self, StoreError> {
         let mut config = config.clone();
         config.application_name("pay-cash").connect_timeout(CONNECT_WAIT);
         let kept = ManagerConfig { recycling_method: RecyclingMethod::Fast };
@@ -134,13 +137,13 @@ impl Link {
             Box::pin(async move { client.batch_execute(SETTINGS).await.map_err(HookError::Backend) })
         });
         let pool = Pool::builder(manager)
-            .max_size(CONNECTIONS)
+            .max_size(connections)
             .wait_timeout(Some(CONNECT_WAIT))
             .create_timeout(Some(CONNECT_WAIT))
             .runtime(deadpool_postgres::Runtime::Tokio1)
             .post_create(prepare)
             .build();
-        Ok(Self { pool: pool.map_err(|error| StoreError(error.to_string()))? })
+        Ok(Self { pool: pool.map_err(|error| StoreError::Failed(error.to_string()))? })
     }
 
     /// A connection.
@@ -155,7 +158,7 @@ impl Link {
     /// database that restarts cuts all of them at once; `cut` counts them.
     pub async fn was_cut(&self, client: &Object, cut: &mut usize) -> bool {
         *cut += 1;
-        *cut <= CONNECTIONS && client.check_connection().await.is_err()
+        *cut <= self.pool.status().max_size && client.check_connection().await.is_err()
     }
 }
 
@@ -166,7 +169,7 @@ pub async fn prepare<const N: usize>(client: &Object, sql: [&str; N]) -> Result<
     for sql in sql {
         prepared.push(client.prepare_cached(sql).await?);
     }
-    prepared.try_into().map_err(|_| StoreError("a statement was lost".to_owned()))
+    prepared.try_into().map_err(|_| StoreError::Failed("a statement was lost".to_owned()))
 }
 
 /// Every row that a prepared statement finds.

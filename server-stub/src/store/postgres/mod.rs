@@ -41,7 +41,7 @@ use tokio_postgres::Config;
 
 pub use self::books::PostgresBooks;
 use self::committer::Committer;
-use self::link::Link;
+use self::link::{CONNECTIONS, Link};
 use self::numbers::Numbers;
 use super::record::{Attempts, Charge, Epoch, InstrumentId, LogKey, Report, Session, Transaction};
 use super::{
@@ -63,11 +63,19 @@ impl PostgresStore {
     /// # Errors
     /// The database cannot be reached, holds tables of a newer version, or answers before it is durable.
     pub async fn open(config: &Config) -> Result<Self, StoreError> {
-        let link = Link::to(config)?;
+        Self::open_with(config, CONNECTIONS).await
+    }
+
+    /// The same over so many connections at the most.
+    ///
+    /// # Errors
+    /// As above.
+    pub async fn open_with(config: &Config, connections: usize) -> Result<Self, StoreError> {
+        let link = Link::to(config, connections)?;
         let client = link.client().await?;
         let durable: String = client.query_one("SHOW synchronous_commit", &[]).await?.try_get(0)?;
         if durable == "off" {
-            return Err(StoreError("synchronous_commit is off: what is acknowledged could be lost".to_owned()));
+            return Err(StoreError::Failed("synchronous_commit is off: what is acknowledged could be lost".to_owned()));
         }
         schema::migrate(&client).await?;
         let numbers = Arc::new(Numbers::default());

@@ -64,5 +64,5 @@ async fn take(link: &Link) -> Result<u64, StoreError> {
                ON CONFLICT (name) DO UPDATE SET value = counter.value + excluded.value RETURNING value";
     let client = link.client().await?;
     let taken = all(&client, sql, &[&NAME, &signed(BLOCK)?], |row| column(row, "value")).await?;
-    taken.into_iter().next().ok_or_else(|| StoreError("no number was given".to_owned()))
+    taken.into_iter().next().ok_or_else(|| StoreError::Failed("no number was given".to_owned()))
 }

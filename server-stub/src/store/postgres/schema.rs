@@ -36,7 +36,7 @@ pub async fn migrate(client: &Object) -> Result<(), StoreError> {
             Err(error) => return Err(said(&error)),
         }
     }
-    Err(StoreError("the tables could not be made: others are making them".to_owned()))
+    Err(StoreError::Failed("the tables could not be made: others are making them".to_owned()))
 }
 
 /// Whether somebody else did the same at the same time.
@@ -79,5 +79,5 @@ pub async fn check(client: &Object) -> Result<(), StoreError> {
     if found == known {
         return Ok(());
     }
-    Err(StoreError(format!("its tables are of version {found}; this program knows version {known}")))
+    Err(StoreError::Failed(format!("its tables are of version {found}; this program knows version {known}")))
 }

@@ -19,10 +19,10 @@ pub fn connector() -> Result<MakeRustlsConnect, StoreError> {
     let (trusted, _) = roots.add_parsable_certificates(found.certs);
     if trusted == 0 {
         let why: Vec<_> = found.errors.iter().map(ToString::to_string).collect();
-        return Err(StoreError(format!("TLS: no certificate to trust was found; {}", why.join("; "))));
+        return Err(StoreError::Failed(format!("TLS: no certificate to trust was found; {}", why.join("; "))));
     }
     let config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
         .with_safe_default_protocol_versions()
-        .map_err(|error| StoreError(format!("TLS: {error}")))?;
+        .map_err(|error| StoreError::Failed(format!("TLS: {error}")))?;
     Ok(MakeRustlsConnect::new(config.with_root_certificates(roots).with_no_client_auth()))
 }

@@ -22,7 +22,7 @@ pub async fn refused(client: &Object, plan: &Plan, set: &ChangeSet, keys: &[Key]
             return Ok(conflict);
         }
     }
-    Err(Failure::Again(StoreError("what was in the way is gone".to_owned())))
+    Err(Failure::Again(StoreError::Failed("what was in the way is gone".to_owned())))
 }
 
 async fn conflict(client: &Object, plan: &Plan, set: &ChangeSet, key: &Key) -> Result<Option<Conflict>, StoreError> {

@@ -48,7 +48,8 @@ impl Committer {
         let (jobs, waiting) = mpsc::unbounded_channel();
         let thread = std::thread::Builder::new().name("committer".to_owned());
         let books = Writable { path, connection };
-        let thread = thread.spawn(move || work(books, waiting)).map_err(|error| StoreError(error.to_string()))?;
+        let thread =
+            thread.spawn(move || work(books, waiting)).map_err(|error| StoreError::Failed(error.to_string()))?;
         Ok(Self { jobs: Some(jobs), thread: Some(thread), room: Room::new() })
     }
 
@@ -82,7 +83,7 @@ impl Drop for Committer {
 }
 
 fn gone() -> CommitError {
-    StoreError("the committer has ended".to_owned()).into()
+    StoreError::Failed("the committer has ended".to_owned()).into()
 }
 
 /// The books as the thread has them.

@@ -327,7 +327,7 @@ fn show(
     read: impl Fn(&dyn Columns) -> Result<BookRow, StoreError>,
 ) -> Result<(), StoreError> {
     each(db, sql, |row| {
-        see(read(row).unwrap_or_else(|StoreError(why)| BookRow::Unreadable { row: name_of(table, key, row), why }));
+        see(read(row).unwrap_or_else(|error| BookRow::Unreadable { row: name_of(table, key, row), why: error.why() }));
         Ok(())
     })
 }

@@ -292,7 +292,7 @@ fn copy_whole(from: &Path, to: &Path) -> Result<(), StoreError> {
     let _ = std::fs::remove_file(to);
     let file =
         OpenOptions::new().create_new(true).write(true).mode(0o600).open(to).map_err(|error| fault(to, &error))?;
-    let name = to.to_str().ok_or_else(|| StoreError(format!("{}: not a name in UTF-8", to.display())))?;
+    let name = to.to_str().ok_or_else(|| StoreError::Failed(format!("{}: not a name in UTF-8", to.display())))?;
     connection.execute("VACUUM INTO ?1", [name])?;
     file.sync_all().map_err(|error| fault(to, &error))
 }
@@ -306,7 +306,7 @@ fn name_once(half: &Path, to: &Path) -> Result<(), StoreError> {
 }
 
 fn fault(path: &Path, error: &std::io::Error) -> StoreError {
-    StoreError(format!("{}: {error}", path.display()))
+    StoreError::Failed(format!("{}: {error}", path.display()))
 }
 
 /// A file's path with something appended to it.
@@ -371,6 +371,6 @@ fn patient(connection: &Connection) -> Result<(), StoreError> {
 
 impl From<rusqlite::Error> for StoreError {
     fn from(error: rusqlite::Error) -> Self {
-        Self(error.to_string())
+        Self::Failed(error.to_string())
     }
 }

@@ -31,7 +31,7 @@ const STEPS: &[Step] = &[
 pub fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let found = version(&transaction)?;
-    let newer = || StoreError(format!("its tables are of version {found}, newer than {}", STEPS.len()));
+    let newer = || StoreError::Failed(format!("its tables are of version {found}, newer than {}", STEPS.len()));
     let taken = usize::try_from(found).ok().filter(|taken| *taken <= STEPS.len()).ok_or_else(newer)?;
     for (n, step) in STEPS.iter().enumerate().skip(taken) {
         step(&transaction)?;
@@ -50,7 +50,7 @@ pub fn check(connection: &Connection) -> Result<(), StoreError> {
         return Ok(());
     }
     let what = "start this program's server on them, which brings older ones up to date";
-    Err(StoreError(format!("the books' tables are of version {found}, and this program's of {ours}: {what}")))
+    Err(StoreError::Failed(format!("the books' tables are of version {found}, and this program's of {ours}: {what}")))
 }
 
 fn version(connection: &Connection) -> Result<i64, StoreError> {
@@ -126,6 +126,6 @@ mod tests {
         let mut connection = Connection::open_in_memory().expect("a file");
         connection.pragma_update(None, "user_version", 99).expect("a version");
         let refused = migrate(&mut connection).expect_err("newer");
-        assert!(refused.0.contains("version 99, newer than"), "{refused}");
+        assert!(refused.to_string().contains("version 99, newer than"), "{refused}");
     }
 }
