@@ -128,7 +128,8 @@ pub fn session(row: &dyn Columns) -> Result<Session, StoreError> {
     })
 }
 
-fn index(row: &dyn Columns, name: &str) -> Result<Index, StoreError> {
+/// An index of a session.
+pub fn index(row: &dyn Columns, name: &str) -> Result<Index, StoreError> {
     Index::of(column(row, name)?).ok_or_else(|| damaged(name))
 }
 

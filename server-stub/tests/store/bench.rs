@@ -14,7 +14,7 @@ use server_stub::store::record::{
     Entry, Instrument, InstrumentId, InstrumentStatus, Limit, LogEntry, LogKey, Persona, PersonaStatus, Reason,
     Session, SessionStatus, Transaction,
 };
-use server_stub::store::{Account, Change, ChangeSet, CommitError, Condition, Conflict, Store};
+use server_stub::store::{Account, Change, ChangeSet, CommitError, Condition, Conflict, SqliteStore, Store};
 
 use crate::common::{Data, Kind, START, fresh_store, money, value};
 
@@ -49,7 +49,15 @@ impl Bench {
 
     /// A persona with a hundred dollars, and a session with seventy of them.
     pub async fn with_session(kind: Kind) -> Self {
-        let bench = Self::new(kind);
+        Self::new(kind).begun().await
+    }
+
+    /// The same over a file of the test's own.
+    pub async fn over(store: SqliteStore) -> Self {
+        Self { store: Arc::new(store), _data: None }.begun().await
+    }
+
+    async fn begun(self) -> Self {
         let container = Account::Container(brian(), value("usd"));
         let changes = [
             Change::Register(Box::new(persona())),
@@ -57,8 +65,8 @@ impl Bench {
             Change::Open(Box::new(session(1))),
             entry(container, session(1).account(), "usd 70.00"),
         ];
-        bench.commit(changes).await.expect("a start");
-        bench
+        self.commit(changes).await.expect("a start");
+        self
     }
 
     pub async fn session(&self, number: u64) -> Session {

@@ -5,6 +5,7 @@ mod common;
 
 mod bench;
 mod suite;
+mod together;
 
 use server_stub::store::{Change, ChangeSet, SqliteStore, Store as _};
 
@@ -53,6 +54,7 @@ conformance! {
     a_setting_replaces_the_one_of_its_name
     of_many_at_once_each_stands_or_falls_alone
     the_journal_is_a_chain_of_what_applied
+    loads_together_say_what_loads_alone_say
 }
 
 #[tokio::test]

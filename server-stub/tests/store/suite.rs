@@ -17,6 +17,7 @@ use server_stub::store::{
 
 use crate::bench::{Bench, at, brian, date, entry, index, instrument, log, persona, session, spend, transaction};
 use crate::common::{Kind, money, value};
+pub use crate::together::loads_together_say_what_loads_alone_say;
 
 pub async fn a_persona_is_loaded_as_it_was_stored(kind: Kind) {
     let bench = Bench::with_session(kind).await;

@@ -1,26 +1,35 @@
 //! Applying a change set, inside a transaction.
 
+use protocol::date::Date;
 use protocol::money::Currency;
 use protocol::persona::PersonaId;
 use protocol::value::{Functions, Value};
-use rusqlite::{CachedStatement, Connection, OptionalExtension as _, params};
+use rusqlite::{CachedStatement, Connection, OptionalExtension as _, Row, params};
 
 use super::super::plan::{ContainerStep, Expected, Plan, SessionStep};
 use super::super::record::{
-    Attempts, Challenge, Charge, Instrument, LogEntry, Movement, Persona, Report, Session, Transaction,
+    Attempts, Challenge, Charge, Instrument, LogEntry, Movement, Persona, Report, Session, SessionEnd, Transaction,
 };
 use super::super::row::{self, signed};
 use super::super::{
     Account, ChainHead, Change, ChangeSet, CommitError, Conflict, EntryText, MAX_ATTEMPTS, MAX_REPORTS, Refund,
     StoreError,
 };
+use super::live::After;
 use super::schema;
 
-/// Checks the plan's expectations and applies every change. Yields the head of the journal's chain after it.
+/// Checks the plan's expectations and applies every change. Yields the head of the journal's chain after it, and puts where
+/// it leaves sessions to `after`.
 ///
 /// # Errors
 /// The first conflict; the caller rolls back.
-pub fn apply(db: &Connection, plan: &Plan, set: &ChangeSet, mut head: ChainHead) -> Result<ChainHead, CommitError> {
+pub fn apply(
+    db: &Connection,
+    plan: &Plan,
+    set: &ChangeSet,
+    mut head: ChainHead,
+    after: &mut Vec<After>,
+) -> Result<ChainHead, CommitError> {
     for (id, revision) in &plan.personas {
         let sql = "SELECT 1 FROM persona_120 WHERE id = ?1 AND revision = ?2";
         if !statement(db, sql)?.exists(params![id.as_str(), signed(*revision)?]).map_err(StoreError::from)? {
@@ -34,7 +43,7 @@ pub fn apply(db: &Connection, plan: &Plan, set: &ChangeSet, mut head: ChainHead)
         }
     }
     for (id, step) in &plan.sessions {
-        session_step(db, *id, step)?;
+        after.push((*id, session_step(db, *id, step)?));
     }
     for ((id, currency), step) in &plan.containers {
         container_step(db, id, *currency, step)?;
@@ -340,35 +349,48 @@ fn count(db: &Connection, id: &PersonaId, before: Option<Attempts>, attempts: At
     Ok(())
 }
 
-/// Changes a session in one statement, whose conditions are the expectations; where it changes nothing, asks why.
-fn session_step(db: &Connection, id: u64, step: &SessionStep) -> Result<(), CommitError> {
+/// Changes a session in one statement, whose conditions are the expectations, and says what is in it then and how many uses
+/// are spent, unless it has ended; where the statement changes nothing, asks why.
+fn session_step(db: &Connection, id: u64, step: &SessionStep) -> Result<Option<(i64, u32)>, CommitError> {
+    let done = match (step.end, step.expected) {
+        (Some((date, why)), _) => end(db, id, step, date, why)?.then_some(None),
+        // What it comes to is known without asking.
+        (None, Expected::Exactly(uses, current)) => {
+            let sql = "UPDATE session_130_live SET current = current + ?2, uses = uses + ?3
+                       WHERE id = ?1 AND current + ?2 >= 0 AND uses + ?3 <= use_limit AND uses = ?4 AND current = ?5";
+            let changed = run(db, sql, params![signed(id)?, step.delta, step.uses, uses, current])?;
+            (changed > 0).then_some(Some((current + step.delta, uses + step.uses)))
+        }
+        (None, Expected::Open | Expected::UsesBelow(_)) => {
+            let sql = "UPDATE session_130_live SET current = current + ?2, uses = uses + ?3
+                       WHERE id = ?1 AND current + ?2 >= 0 AND uses + ?3 <= use_limit AND (?4 IS NULL OR uses < ?4)
+                       RETURNING current, uses";
+            let below = if let Expected::UsesBelow(uses) = step.expected { Some(uses) } else { None };
+            let values = params![signed(id)?, step.delta, step.uses, below];
+            let after = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?));
+            statement(db, sql)?.query_row(values, after).optional().map_err(StoreError::from)?.map(Some)
+        }
+    };
+    done.map_or_else(|| Err(why_not(db, id, step)?.into()), Ok)
+}
+
+/// Ends a session; false if it is not as expected.
+fn end(db: &Connection, id: u64, step: &SessionStep, date: Date, why: SessionEnd) -> Result<bool, StoreError> {
     let (exact, below) = match step.expected {
         Expected::Open => (None, None),
         Expected::Exactly(uses, current) => (Some((uses, current)), None),
         Expected::UsesBelow(uses) => (None, Some(uses)),
     };
     let (exact_uses, exact_current) = exact.unzip();
-    let key = signed(id)?;
-    let values = params![key, step.delta, step.uses, exact_uses, exact_current, below];
-    let changed = if let Some((date, why)) = step.end {
-        let sql = "DELETE FROM session_130_live
-                   WHERE id = ?1 AND current + ?2 = 0 AND uses + ?3 <= use_limit
-                     AND (?4 IS NULL OR (uses = ?4 AND current = ?5)) AND (?6 IS NULL OR uses < ?6)
-                   RETURNING uses + ?3";
-        let uses: Option<u32> =
-            statement(db, sql)?.query_row(values, |row| row.get(0)).optional().map_err(StoreError::from)?;
-        let sql = "UPDATE session_130 SET ended = ?2, ended_by = ?3, uses = ?4 WHERE id = ?1 AND ended IS NULL";
-        match uses {
-            Some(uses) => run(db, sql, params![key, date.millis(), row::session_end(why), uses])?,
-            None => 0,
-        }
-    } else {
-        let sql = "UPDATE session_130_live SET current = current + ?2, uses = uses + ?3
-                   WHERE id = ?1 AND current + ?2 >= 0 AND uses + ?3 <= use_limit
-                     AND (?4 IS NULL OR (uses = ?4 AND current = ?5)) AND (?6 IS NULL OR uses < ?6)";
-        run(db, sql, values)?
-    };
-    if changed == 0 { Err(why_not(db, id, step)?.into()) } else { Ok(()) }
+    let sql = "DELETE FROM session_130_live
+               WHERE id = ?1 AND current + ?2 = 0 AND uses + ?3 <= use_limit
+                 AND (?4 IS NULL OR (uses = ?4 AND current = ?5)) AND (?6 IS NULL OR uses < ?6)
+               RETURNING uses + ?3";
+    let values = params![signed(id)?, step.delta, step.uses, exact_uses, exact_current, below];
+    let uses: Option<u32> = statement(db, sql)?.query_row(values, |row| row.get(0)).optional()?;
+    let Some(uses) = uses else { return Ok(false) };
+    let sql = "UPDATE session_130 SET ended = ?2, ended_by = ?3, uses = ?4 WHERE id = ?1 AND ended IS NULL";
+    Ok(run(db, sql, params![signed(id)?, date.millis(), row::session_end(why), uses])? > 0)
 }
 
 fn why_not(db: &Connection, id: u64, step: &SessionStep) -> Result<Conflict, StoreError> {

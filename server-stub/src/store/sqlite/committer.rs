@@ -5,6 +5,7 @@
 //! as at a start: the log is written once more (`log`). As long as that fails, everything is refused.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -16,6 +17,7 @@ use super::super::plan::Plan;
 use super::super::queue::{MAX_GROUP, Room, Share};
 use super::super::{ChangeSet, CommitError, StoreError};
 use super::apply::apply;
+use super::live::{After, OpenSessions};
 use super::{load, open_writer};
 
 /// How long a slow disk takes ([`Site::SlowDisk`]).
@@ -44,10 +46,11 @@ impl Committer {
     ///
     /// # Errors
     /// The system gives no thread.
-    pub fn start(path: PathBuf, connection: Option<Connection>) -> Result<Self, StoreError> {
+    pub fn start(path: PathBuf, connection: Option<Connection>, open: Arc<OpenSessions>) -> Result<Self, StoreError> {
         let (jobs, waiting) = mpsc::unbounded_channel();
         let thread = std::thread::Builder::new().name("committer".to_owned());
-        let books = Writable { path, connection };
+        let version = connection.as_ref().map(data_version).transpose()?.unwrap_or_default();
+        let books = Writable { path, connection, version, open };
         let thread =
             thread.spawn(move || work(books, waiting)).map_err(|error| StoreError::Failed(error.to_string()))?;
         Ok(Self { jobs: Some(jobs), thread: Some(thread), room: Room::new() })
@@ -91,18 +94,117 @@ struct Writable {
     path: PathBuf,
     /// Nothing before the first commit, where nobody has opened them, and after one that failed.
     connection: Option<Connection>,
+    /// As [`data_version`] was at the last commit.
+    version: i64,
+    /// What is held of them.
+    open: Arc<OpenSessions>,
 }
 
 impl Writable {
     fn commit(&mut self, group: &[Job]) -> Result<Vec<Answer>, StoreError> {
-        let mut connection = match self.connection.take() {
+        let connection = match self.connection.take() {
             Some(connection) => connection,
-            None => open_writer(&self.path)?,
+            None => self.opened()?,
         };
-        let answers = commit_group(&mut connection, group)?;
+        let answers = self.commit_over(connection, group);
+        if answers.is_err() {
+            // What the disk has of it is known when the books are opened anew.
+            self.open.forget();
+        }
+        answers
+    }
+
+    fn opened(&mut self) -> Result<Connection, StoreError> {
+        let connection = open_writer(&self.path)?;
+        self.version = data_version(&connection)?;
+        self.open.forget();
+        Ok(connection)
+    }
+
+    /// The connection is kept if it has not failed.
+    fn commit_over(&mut self, mut connection: Connection, group: &[Job]) -> Result<Vec<Answer>, StoreError> {
+        let mut after = Vec::new();
+        let answers = if self.all_at_once(&mut connection, group, &mut after)? {
+            vec![Ok(()); group.len()]
+        } else {
+            self.each_alone(&mut connection, group, &mut after)?
+        };
         self.connection = Some(connection);
+        let jobs = group.iter().zip(&answers);
+        jobs.clone().filter(|(_, answer)| answer.is_err()).for_each(|(job, _)| self.open.doubt(&job.plan));
+        self.open.committed(jobs.filter(|(_, answer)| answer.is_ok()).map(|(job, _)| &job.set), after);
         Ok(answers)
     }
+
+    /// Commits the group without a way back for a single one of them, which would keep a copy of every page that is
+    /// changed. False, and nothing is changed, if one does not apply.
+    fn all_at_once(
+        &mut self,
+        connection: &mut Connection,
+        group: &[Job],
+        after: &mut Vec<After>,
+    ) -> Result<bool, StoreError> {
+        let transaction = self.begin(connection)?;
+        let mut head = load::last_entry(&transaction)?;
+        for job in group {
+            match apply(&transaction, &job.plan, &job.set, head, after) {
+                Ok(next) => head = next,
+                // The transaction is rolled back when it is dropped.
+                Err(_) => return Ok(false),
+            }
+        }
+        durable(transaction)?;
+        Ok(true)
+    }
+
+    /// Commits each change set of the group that applies, in a savepoint of its own.
+    fn each_alone(
+        &mut self,
+        connection: &mut Connection,
+        group: &[Job],
+        after: &mut Vec<After>,
+    ) -> Result<Vec<Answer>, StoreError> {
+        after.clear();
+        let mut transaction = self.begin(connection)?;
+        let mut answers = Vec::with_capacity(group.len());
+        let mut head = load::last_entry(&transaction)?;
+        for job in group {
+            let savepoint = transaction.savepoint()?;
+            let before = after.len();
+            let applied = apply(&savepoint, &job.plan, &job.set, head, after);
+            // A savepoint that is not committed rolls back when it is dropped.
+            match &applied {
+                Ok(next) => {
+                    savepoint.commit()?;
+                    head = *next;
+                }
+                // A full disk makes SQLite give the whole transaction up. Whatever came after would stand alone, without
+                // the rows of the chain before it.
+                Err(CommitError::Store(error)) if savepoint.is_autocommit() => return Err(error.clone()),
+                Err(_) => after.truncate(before),
+            }
+            answers.push(applied.map(|_| ()));
+        }
+        durable(transaction)?;
+        Ok(answers)
+    }
+
+    /// Begins to write. Whoever else wrote (`admin`, a second process by mistake) is seen now: the head of the chain is
+    /// read anew each time, and what was held before is not trusted.
+    fn begin<'c>(&mut self, connection: &'c mut Connection) -> Result<Transaction<'c>, StoreError> {
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let version = data_version(&transaction)?;
+        if version != self.version {
+            self.version = version;
+            self.open.forget();
+        }
+        Ok(transaction)
+    }
+}
+
+/// A number that is another one when another connection has changed the books meanwhile.
+fn data_version(connection: &Connection) -> Result<i64, StoreError> {
+    Ok(connection.prepare_cached("PRAGMA data_version")?.query_row([], |row| row.get(0))?)
 }
 
 fn work(mut books: Writable, mut waiting: mpsc::UnboundedReceiver<Job>) {
@@ -130,61 +232,6 @@ fn gather(first: Job, waiting: &mut mpsc::UnboundedReceiver<Job>) -> Vec<Job> {
         group.push(job);
     }
     group
-}
-
-/// Commits all at once; where one of them does not apply, each stands or falls alone.
-fn commit_group(connection: &mut Connection, group: &[Job]) -> Result<Vec<Answer>, StoreError> {
-    if all_at_once(connection, group)? {
-        return Ok(vec![Ok(()); group.len()]);
-    }
-    each_alone(connection, group)
-}
-
-/// Commits the group without a way back for a single one of them, which would keep a copy of every page that is changed.
-/// False, and nothing is changed, if one does not apply.
-fn all_at_once(connection: &mut Connection, group: &[Job]) -> Result<bool, StoreError> {
-    let transaction = begin(connection)?;
-    let mut head = load::last_entry(&transaction)?;
-    for job in group {
-        match apply(&transaction, &job.plan, &job.set, head) {
-            Ok(next) => head = next,
-            // The transaction is rolled back when it is dropped.
-            Err(_) => return Ok(false),
-        }
-    }
-    durable(transaction)?;
-    Ok(true)
-}
-
-/// Commits each change set of the group that applies, in a savepoint of its own.
-fn each_alone(connection: &mut Connection, group: &[Job]) -> Result<Vec<Answer>, StoreError> {
-    let mut transaction = begin(connection)?;
-    let mut answers = Vec::with_capacity(group.len());
-    let mut head = load::last_entry(&transaction)?;
-    for job in group {
-        let savepoint = transaction.savepoint()?;
-        let applied = apply(&savepoint, &job.plan, &job.set, head);
-        // A savepoint that is not committed rolls back when it is dropped.
-        match &applied {
-            Ok(next) => {
-                savepoint.commit()?;
-                head = *next;
-            }
-            // A full disk makes SQLite give the whole transaction up. Whatever came after would stand alone, without the
-            // rows of the chain before it.
-            Err(CommitError::Store(error)) if savepoint.is_autocommit() => return Err(error.clone()),
-            Err(_) => {}
-        }
-        answers.push(applied.map(|_| ()));
-    }
-    durable(transaction)?;
-    Ok(answers)
-}
-
-/// Begins to write. The head of the chain is read anew each time: whoever else wrote (a restore, a second process by
-/// mistake) is in it, too.
-fn begin(connection: &mut Connection) -> Result<Transaction<'_>, StoreError> {
-    Ok(connection.transaction_with_behavior(TransactionBehavior::Immediate)?)
 }
 
 fn durable(transaction: Transaction<'_>) -> Result<(), StoreError> {

@@ -16,6 +16,7 @@ use super::super::{
     sign_of,
 };
 use super::CHAIN;
+use super::live::{Found, Mark};
 
 /// A row, and the names of its columns: SQLite would look for each name from the first column on, at every row.
 struct Named<'a> {
@@ -178,6 +179,25 @@ pub fn sessions(db: &Connection, ids: &[SessionId]) -> Result<HashMap<u64, Sessi
         }
     }
     Ok(found)
+}
+
+/// Those of these sessions that exist, with the marks of those that are open.
+pub fn found(db: &Connection, ids: &[SessionId]) -> Result<Vec<Found>, StoreError> {
+    let with_marks = |session: Session| {
+        let marks = if session.is_open() { marks(db, session.id.number())? } else { Vec::new() };
+        Ok(Found { session, marks })
+    };
+    sessions(db, ids)?.into_values().map(with_marks).collect()
+}
+
+/// What a session's indexes are used for.
+fn marks(db: &Connection, session: u64) -> Result<Vec<Mark>, StoreError> {
+    let paid = "SELECT payer_index AS idx FROM transaction_130n WHERE payer_session = ?1";
+    let mut marks = all(db, paid, [signed(session)?], |row| Ok(Mark::Paid(read::index(row, "idx")?)))?;
+    let answered = "SELECT number AS idx FROM message_log_140 WHERE kind = ?1 AND owner = ?2";
+    let (kind, owner, _) = log_key(&LogKey::Collection(session, Index::FIRST))?;
+    marks.extend(all(db, answered, params![kind, owner], |row| Ok(Mark::Answered(read::index(row, "idx")?)))?);
+    Ok(marks)
 }
 
 /// Those of these indexes that are used.

@@ -2,6 +2,7 @@
 
 mod apply;
 mod committer;
+mod live;
 mod load;
 mod log;
 mod schema;
@@ -13,7 +14,7 @@ use std::io::ErrorKind;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -25,6 +26,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 use self::committer::Committer;
+use self::live::{Known, OpenSessions};
 use super::record::{Attempts, Charge, Epoch, InstrumentId, LogKey, Report, Session, Transaction};
 use super::row;
 use super::{
@@ -53,6 +55,7 @@ const KEPT_READERS: usize = 8;
 pub struct SqliteStore {
     path: PathBuf,
     readers: Mutex<Vec<Connection>>,
+    open: Arc<OpenSessions>,
     committer: Committer,
     last_session: AtomicU64,
 }
@@ -81,8 +84,9 @@ impl SqliteStore {
     }
 
     fn over(path: PathBuf, last_session: u64, writer: Option<Connection>) -> Result<Self, StoreError> {
-        let committer = Committer::start(path.clone(), writer)?;
-        Ok(Self { path, readers: Mutex::default(), committer, last_session: last_session.into() })
+        let open = Arc::new(OpenSessions::default());
+        let committer = Committer::start(path.clone(), writer, open.clone())?;
+        Ok(Self { path, readers: Mutex::default(), open, committer, last_session: last_session.into() })
     }
 
     /// Runs a load on a connection of its own, within one snapshot.
@@ -144,10 +148,18 @@ impl Store for SqliteStore {
         key: &LogKey,
         id: &SessionId,
     ) -> Result<(Option<Logged>, Option<Session>), StoreError> {
-        self.read(|connection| {
-            let mut sessions = load::sessions(connection, std::slice::from_ref(id))?;
-            Ok((load::logged(connection, key)?, sessions.remove(&id.number())))
-        })
+        if let LogKey::Collection(_, index) = key
+            && let Some(session) = self.open.unanswered(id, *index)
+        {
+            return Ok((None, Some(session)));
+        }
+        let moment = self.open.moment();
+        let (logged, found) = self.read(|connection| {
+            Ok((load::logged(connection, key)?, load::found(connection, std::slice::from_ref(id))?))
+        })?;
+        let session = found.first().map(|found| found.session.clone());
+        self.open.learn(moment, found);
+        Ok((logged, session))
     }
 
     async fn sessions_and_collected(
@@ -155,7 +167,15 @@ impl Store for SqliteStore {
         ids: &[SessionId],
         keys: &[(SessionId, Index)],
     ) -> Result<(HashMap<u64, Session>, Collected), StoreError> {
-        self.read(|connection| Ok((load::sessions(connection, ids)?, load::collected(connection, keys)?)))
+        let Known { mut sessions, missing, used, moment } = self.open.known(ids, keys);
+        if missing.is_empty() && used.is_empty() {
+            return Ok((sessions, Collected::new()));
+        }
+        let (found, collected) =
+            self.read(|connection| Ok((load::found(connection, &missing)?, load::collected(connection, &used)?)))?;
+        sessions.extend(found.iter().map(|found| (found.session.id.number(), found.session.clone())));
+        self.open.learn(moment, found);
+        Ok((sessions, collected))
     }
 
     async fn sessions(&self, ids: &[SessionId]) -> Result<HashMap<u64, Session>, StoreError> {
