@@ -166,7 +166,22 @@ async fn personas_sessions_and_payments_are_found_and_instruments_disabled() {
     assert!(refused(&folder, &too_long).contains("1..=8784"), "a window is at most a year");
     let table = shown(&folder, &["instrument", "unlimit", "brianb-40", "1", "unload"]);
     assert_eq!(table["instruments"][0]["limits"], "the issuer's");
-    assert!(refused(&folder, &["instrument", "limit", "brianb-40", "1", "charge"]).contains("moves no cash"));
+    // Limits of what merchants do with it (fig. 4D, fields 16 to 19, 25 and 26) are kept, and limit nothing else.
+    shown(&folder, &["instrument", "limit", "brianb-40", "1", "credit", "--once", "0"]);
+    let charge = ["instrument", "limit", "brianb-40", "1", "charge", "--once", "1", "--window", "2", "--hours", "3"];
+    assert_eq!(shown(&folder, &charge)["instruments"][0]["limits"], "charge 1 at once, 2 in 3 h; credit off");
+    assert_eq!(world.move_funds(&mut brian, "usd 5.00").await.problem, None);
+    assert_eq!(world.move_funds(&mut brian, "usd -5.00").await.problem, None);
+    let persona = shown(&folder, &["persona", "brianb-40"]);
+    assert_eq!(persona["instruments"][0]["limits"], "charge 1 at once, 2 in 3 h; credit off");
+    shown(&folder, &["instrument", "unlimit", "brianb-40", "1", "charge"]);
+    shown(&folder, &["instrument", "unlimit", "brianb-40", "1", "credit"]);
+    for name in ["dance", "load,unload", ""] {
+        assert!(
+            refused(&folder, &["instrument", "limit", "brianb-40", "1", name]).contains("is no function"),
+            "{name}"
+        );
+    }
     assert!(refused(&folder, &["instrument", "status", "brianb-40", "1", "fine"]).contains("is no status"));
     assert!(refused(&folder, &["instrument", "enable", "brianb-40", "9"]).contains("has no instrument 9"));
     // Switched off here, refused there.
@@ -213,6 +228,8 @@ async fn a_database_is_looked_through_and_set_in_the_same_words() {
     assert_eq!(persona["containers"][0]["available"], "usd 50.00");
     let limited = on_database(&["instrument", "limit", "brianb-40", "1", "load", "--once", "7"]);
     assert_eq!(limited["instruments"][0]["limits"], "load 7 at once");
+    let limited = on_database(&["instrument", "limit", "brianb-40", "1", "credit", "--window", "9"]);
+    assert_eq!(limited["instruments"][0]["limits"], "credit 9 in 24 h; load 7 at once");
     assert_eq!(world.move_funds(&mut brian, "usd 8.00").await.problem, Some(Problem::LIMIT_EXCEEDED));
     common::assert_sound(&*world.store).await;
 }

@@ -2,7 +2,7 @@
 
 use clap::Subcommand;
 use protocol::persona::PersonaId;
-use protocol::value::{Function, Functions, Value as _};
+use protocol::value::{Function, Functions, Reading, Value as _};
 
 use super::shown::{Shown, Table};
 use super::switch::persona;
@@ -39,13 +39,14 @@ pub enum Command {
         status: InstrumentStatus,
     },
     /// How much may move by a function of it, in whole units of the currency that moves, in place of what its issuer says.
+    /// Limits of `charge` and `credit` are kept and shown; nothing that this server does moves money by them.
     Limit {
         /// Whose.
         #[arg(value_parser = persona)]
         persona: PersonaId,
         /// Which, as the list says.
         number: u32,
-        /// `load` or `unload`.
+        /// `load`, `unload`, `charge` or `credit`.
         #[arg(value_parser = function)]
         function: Function,
         /// The most at once; 0 switches the function off.
@@ -65,7 +66,7 @@ pub enum Command {
         persona: PersonaId,
         /// Which, as the list says.
         number: u32,
-        /// `load` or `unload`.
+        /// `load`, `unload`, `charge` or `credit`.
         #[arg(value_parser = function)]
         function: Function,
     },
@@ -114,13 +115,12 @@ fn status(name: &str) -> Result<InstrumentStatus, String> {
     found.ok_or_else(|| format!("{name:?} is no status; there are {}", names()))
 }
 
-/// Functions that move cash; the others are nothing that this server does.
+/// One of the four functions of fig. 4D. Charge and credit are between merchant and issuer, and no message of ours does
+/// either: their limits are kept for whoever does.
 fn function(name: &str) -> Result<Function, String> {
-    match name {
-        "load" => Ok(Function::Load),
-        "unload" => Ok(Function::Unload),
-        _ => Err(format!("{name:?} moves no cash; load and unload do")),
-    }
+    let named = Functions::parse(name, Reading::STRICT).map(|functions| functions.0);
+    let one = named.filter(|functions| functions.len() == 1).and_then(|functions| functions.first().copied());
+    one.ok_or_else(|| format!("{name:?} is no function; there are charge, credit, load and unload"))
 }
 
 async fn stands(desk: &Desk, id: PersonaId, number: u32, status: InstrumentStatus) -> Result<PersonaId, Fault> {

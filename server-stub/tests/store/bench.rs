@@ -140,7 +140,12 @@ pub fn instrument() -> Instrument {
         status: InstrumentStatus::PendingSignature,
         enabled_from: date().plus_secs(10),
         functions: BTreeSet::from([Function::Load, Function::Unload]),
-        limits: [(Function::Unload, Limit { once: Some(20), window: None, hours: 24 })].into(),
+        limits: [
+            (Function::Charge, Limit { once: Some(0), window: Some(7), hours: 1 }),
+            (Function::Credit, Limit { once: None, window: None, hours: Limit::MAX_HOURS }),
+            (Function::Unload, Limit { once: Some(20), window: None, hours: 24 }),
+        ]
+        .into(),
         autoclose: true,
     }
 }
