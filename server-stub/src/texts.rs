@@ -24,8 +24,10 @@ pub struct Texts {
 }
 
 impl Texts {
-    const ENGLISH: Self = Self { language: "en", catalogue: &ENGLISH };
-    const GERMAN: Self = Self { language: "de", catalogue: &GERMAN };
+    /// In English.
+    pub const ENGLISH: Self = Self { language: "en", catalogue: &ENGLISH };
+    /// In German.
+    pub const GERMAN: Self = Self { language: "de", catalogue: &GERMAN };
 
     /// The first language of `Accept-Language` that the shop has; browsers list them in the order of preference.
     pub fn for_reader(headers: &HeaderMap) -> Self {

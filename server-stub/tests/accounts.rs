@@ -265,7 +265,9 @@ async fn wrong_passphrases_and_unknown_personas_look_alike(world: &mut World) {
         world.pass_secs(if n < 4 { 60 } else { 0 });
     }
     // The right one does not help while the door is closed, and works a day after the fifth try.
-    assert_eq!(autoclosing(world, &mut brian, "badnews").await.problem, Some(Problem::SERVICE_DISABLED));
+    let closed = autoclosing(world, &mut brian, "badnews").await;
+    assert_eq!(closed.problem, Some(Problem::SERVICE_DISABLED));
+    assert!(closed.message.is_some_and(|told| told.as_str().contains("too many wrong passphrases")));
     world.pass_secs(24 * 3_600);
     assert_eq!(autoclosing(world, &mut brian, "badnews").await.problem, Some(Problem::SERVICE_DISABLED));
     world.pass_secs(1);

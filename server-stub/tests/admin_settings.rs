@@ -11,10 +11,12 @@ use protocol::date::Date;
 use protocol::keys::Agreement;
 use protocol::money::Rate;
 use protocol::outcome::{Problem, ResponseCode};
+use protocol::value::Function;
 use server_stub::keys::KeyPair;
 use server_stub::server::config::{Config, Software};
 use server_stub::server::service::Service;
 use server_stub::server::setting::{AgreedAt, Item};
+use server_stub::store::record::Limit;
 use server_stub::store::{Change, ChangeSet, Setting};
 use server_stub::vault::Vault;
 
@@ -250,6 +252,80 @@ async fn a_setting_that_cannot_be_read_changes_nothing() {
     let refused = world.server.refresh(world.now).await.expect_err("unreadable");
     assert!(refused.to_string().contains("rate of tomorrow"), "{refused}");
     assert!(world.server.published().currencies.contains(&"chf".to_owned()), "what was in force stays so");
+}
+
+/// One who reads English and one who reads German, each with a hundred dollars and an account.
+async fn two_readers(world: &mut World) -> [Actor; 2] {
+    let brian = world.customer("brianb", "usd 100.00").await;
+    let mut hans = Actor::new(world.protocol, "merchant", "hans");
+    let mut body = hans.registration(world.now);
+    body.content_language = value("de");
+    hans.id = world.ask(&mut hans, &body).await.response_id;
+    world.bind(&mut hans, ACCOUNT, "dda", "load,unload").await;
+    world.move_funds(&mut hans, "usd 100.00").await;
+    [brian, hans]
+}
+
+/// What both are told where they want to move so much.
+async fn told(world: &mut World, readers: &mut [Actor; 2], amount: &str) -> [String; 2] {
+    let mut told = Vec::new();
+    for reader in readers {
+        let reply = world.move_funds(reader, amount).await;
+        assert!(reply.problem.is_some(), "{amount} was moved");
+        told.push(reply.message.expect("a sentence").as_str().to_owned());
+    }
+    told.try_into().expect("two")
+}
+
+#[tokio::test]
+async fn a_refusal_says_which_limit_it_is() {
+    let mut world = World::new(Protocol::V2, Kind::Memory);
+    let mut readers = two_readers(&mut world).await;
+    for (amount, english, german) in [
+        (
+            "usd 1000.01",
+            "At most $1,000.00 can be loaded from this bank account or card at once.",
+            "Auf einmal können höchstens 1.000,00\u{a0}$ von diesem Konto oder dieser Karte geladen werden.",
+        ),
+        (
+            "usd -50.01",
+            "At most $50.00 can be sent to this bank account or card at once.",
+            "Auf einmal können höchstens 50,00\u{a0}$ auf dieses Konto oder diese Karte ausgezahlt werden.",
+        ),
+        (
+            "usd -30.01",
+            "At most $60.00 can be sent to this bank account or card within 2 hours; $30.00 of it are left.",
+            "Innerhalb von 2 Stunden können höchstens 60,00\u{a0}$ auf dieses Konto oder diese Karte ausgezahlt werden; \
+             davon sind 30,00\u{a0}$ übrig.",
+        ),
+    ] {
+        let limit = Limit { once: Some(50), window: Some(60), hours: 2 };
+        for reader in &readers {
+            world.edit(reader, |instrument| instrument.limits = [(Function::Unload, limit)].into()).await;
+        }
+        if amount == "usd -30.01" {
+            for reader in &mut readers {
+                assert_eq!(world.move_funds(reader, "usd -30.00").await.problem, None);
+            }
+        }
+        assert_eq!(told(&mut world, &mut readers, amount).await, [english, german]);
+    }
+}
+
+#[tokio::test]
+async fn a_service_that_is_off_for_everyone_is_told_apart_from_one_that_is_off_for_us() {
+    let mut world = World::new(Protocol::V2, Kind::Memory);
+    let mut readers = two_readers(&mut world).await;
+    let everyone = switch(None, Some(Service::Load), world.now);
+    world.set(&everyone).await;
+    let told_all = told(&mut world, &mut readers, "usd 1.00").await;
+    world.unset(&everyone).await;
+    for reader in &readers {
+        world.set(&switch(Some(reader), Some(Service::Load), world.now)).await;
+    }
+    let told_us = told(&mut world, &mut readers, "usd 1.00").await;
+    assert!(told_all[0].contains("for everyone") && told_all[1].contains("für alle"), "{told_all:?}");
+    assert!(told_us[0].contains("for this persona") && told_us[1].contains("für diese Persona"), "{told_us:?}");
 }
 
 #[tokio::test]

@@ -130,9 +130,9 @@ async fn loads_and_unloads_cost_what_is_set(world: &mut World) {
     assert_eq!((reply.fee, reply.balance), (Some(money("usd 0.30")), Some(money("usd 98.50"))), "at most all of it");
     let reply = world.move_funds(&mut brian, "usd -97.51").await;
     assert_eq!(reply.problem, Some(Problem::FUNDS_INSUFFICIENT));
-    assert!(reply.message.is_some_and(|message| message.as_str().contains("fee of usd 1.00")));
+    assert!(reply.message.is_some_and(|message| message.as_str().contains("fee of $1.00")));
     let reply = world.move_funds(&mut brian, "usd -98.50").await;
-    assert!(reply.message.is_some_and(|message| message.as_str().contains("fee of usd 1.00")), "all but the fee");
+    assert!(reply.message.is_some_and(|message| message.as_str().contains("fee of $1.00")), "all but the fee");
     let reply = world.move_funds(&mut brian, "usd -98.51").await;
     assert!(reply.message.is_some_and(|message| !message.as_str().contains("fee")), "not even without the fee");
     let reply = world.move_funds(&mut brian, "usd -97.50").await;

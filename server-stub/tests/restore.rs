@@ -254,6 +254,8 @@ async fn a_clock_turned_back_after_a_restore_keeps_nobody_out() {
     town.world.now = began.plus_secs(-3_600);
     let refused = town.world.move_funds(&mut town.brian, "usd 1.00").await;
     assert_eq!(refused.problem, Some(Problem::CLOCK_SKEW), "dated before the restore");
+    let told = refused.message.expect("a sentence");
+    assert!(told.as_str().contains("restored from a backup"), "no clock of the sender's is blamed: {}", told.as_str());
     // Whoever dates by what the server says is let in.
     assert_eq!(refused.server_date, began);
     let body = town.brian.funds(refused.server_date, "usd 1.00");

@@ -17,6 +17,7 @@ use protocol::value::Function;
 use super::binding::NUMBER;
 use super::draft::Draft;
 use super::exchange::{Desk, check_clock, check_pays_out, check_software};
+use super::language::Words;
 use super::refusal::Refusal;
 use super::registration::passphrase_hash;
 use super::service::Service;
@@ -125,7 +126,11 @@ impl<'a> Guard<'a> {
     fn before(id: &'a PersonaId, now: Date, counted: Option<Attempts>) -> Result<Self, Denied> {
         let guard = Self { id, now, counted };
         if guard.recent().is_some_and(|attempts| attempts.wrong >= MAX_WRONG) {
-            return Err((Problem::SERVICE_DISABLED.into(), None));
+            let words = Words::new(
+                "There were too many wrong passphrases. Try again in a day.",
+                "Es gab zu viele falsche Passphrasen. Versuchen Sie es in einem Tag noch einmal.",
+            );
+            return Err((Refusal::because(Problem::SERVICE_DISABLED, words), None));
         }
         Ok(guard)
     }

@@ -236,7 +236,7 @@ fn placed(desk: Desk<'_>, draft: &Draft, instrument: Instrument) -> Result<Instr
         return Err(Refusal::because(
             Problem::LIMIT_EXCEEDED,
             Words::new(
-                "This persona has as many instruments as it may have.",
+                "This persona has as many bank accounts and cards as it may have.",
                 "Diese Persona hat so viele Konten und Karten, wie sie haben darf.",
             ),
         ));

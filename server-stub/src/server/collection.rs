@@ -144,7 +144,7 @@ fn decide(
     if let Err(problem) = batch::usable(&fresh, opened.head().index, now) {
         return Ok((ChangeSet::default(), seal(opened, merchant, &whole(problem, desk.language), &[], rng)?));
     }
-    if let Err(problem) = desk.config.switches.check(&fresh.persona, Service::Collect) {
+    if let Err(problem) = desk.config.switches.check(&fresh.persona, Service::Collect).map_err(Problem::from) {
         return Ok((ChangeSet::default(), seal(opened, merchant, &whole(problem, desk.language), &[], rng)?));
     }
     let mut batch = Batch::new(desk, opened, fresh, payers, &collected);

@@ -330,8 +330,15 @@ fn is_final(reply: &impl Reply) -> bool {
 /// `clock-skew`: either way the client learns the server's date, and may ask anew.
 pub fn check_clock(config: &Config, now: Date, theirs: Date) -> Result<(), Refusal> {
     let off = now.millis().abs_diff(theirs.millis());
-    if off > MAX_SKEW_SECS.unsigned_abs() * 1_000 || config.is_from_before_restore(theirs) {
+    if off > MAX_SKEW_SECS.unsigned_abs() * 1_000 {
         return Err(Problem::CLOCK_SKEW.into());
+    }
+    if config.is_from_before_restore(theirs) {
+        let words = Words::new(
+            "This request is older than the server's books, which were restored from a backup. Ask once more.",
+            "Diese Anfrage ist älter als die Bücher des Servers, die aus einer Sicherung stammen. Fragen Sie noch einmal.",
+        );
+        return Err(Refusal::because(Problem::CLOCK_SKEW, words));
     }
     Ok(())
 }

@@ -12,7 +12,7 @@ use super::binding::status_name;
 use super::config::whole_units;
 use super::draft::Draft;
 use super::exchange::{Desk, Procedure, check_pays_out};
-use super::language::Words;
+use super::language::{Language, Words};
 use super::refusal::Refusal;
 use super::service::Service;
 use crate::bank::LoadDecision;
@@ -140,31 +140,66 @@ fn check_limit(
     amount: Money,
     moved_before: i64,
 ) -> Result<(), Refusal> {
-    let Limit { once, window, .. } = limit(desk, instrument, function);
+    let Limit { once, window, hours } = limit(desk, instrument, function);
     if !instrument.functions.contains(&function) || once == Some(0) {
         return Err(Problem::FUNCTION_DISABLED.into());
     }
-    let size = amount.minor.abs();
-    let within =
-        |units: Option<i64>, sum: i64| units.is_none_or(|units| sum <= whole_units(amount.currency, units).minor);
-    if within(once, size) && within(window, moved_before.saturating_add(size)) {
-        return Ok(());
+    let (size, units) = (amount.minor.abs(), |units| whole_units(amount.currency, units));
+    if let Some(most) = once.map(units).filter(|most| size > most.minor) {
+        return Err(Refusal::because(Problem::LIMIT_EXCEEDED, at_once(function, most)));
     }
-    Err(Problem::LIMIT_EXCEEDED.into())
+    if let Some(most) = window.map(units).filter(|most| moved_before.saturating_add(size) > most.minor) {
+        let left = Money::new(most.currency, (most.minor - moved_before).max(0));
+        return Err(Refusal::because(Problem::LIMIT_EXCEEDED, in_window(function, hours, most, left)));
+    }
+    Ok(())
+}
+
+/// What a function does with an instrument, as sentences go on.
+fn way(function: Function) -> Words {
+    match function {
+        Function::Unload => {
+            Words::new("sent to this bank account or card", "auf dieses Konto oder diese Karte ausgezahlt")
+        }
+        Function::Load | Function::Charge | Function::Credit => {
+            Words::new("loaded from this bank account or card", "von diesem Konto oder dieser Karte geladen")
+        }
+    }
+}
+
+fn at_once(function: Function, most: Money) -> Words {
+    let (Words { english, german }, [most_en, most_de]) = (way(function), Language::BOTH.map(|it| it.money(most)));
+    Words {
+        english: format!("At most {most_en} can be {english} at once.").into(),
+        german: format!("Auf einmal können höchstens {most_de} {german} werden.").into(),
+    }
+}
+
+fn in_window(function: Function, hours: u32, most: Money, left: Money) -> Words {
+    let Words { english, german } = way(function);
+    let [(most_en, left_en), (most_de, left_de)] = Language::BOTH.map(|it| (it.money(most), it.money(left)));
+    let english = format!("At most {most_en} can be {english} within {hours} hours; {left_en} of it are left.");
+    let german = format!(
+        "Innerhalb von {hours} Stunden können höchstens {most_de} {german} werden; davon sind {left_de} übrig."
+    );
+    Words { english: english.into(), german: german.into() }
 }
 
 /// The instrument may be used (120H.15).
 fn check_status(instrument: &Instrument, now: Date) -> Result<(), Refusal> {
     let words = match status_name(instrument, now) {
         "enabled" => return Ok(()),
-        "created" => Words::new("This account has not been approved yet.", "Dieses Konto ist noch nicht freigegeben."),
+        "created" => Words::new(
+            "This bank account or card has not been approved yet.",
+            "Dieses Konto oder diese Karte ist noch nicht freigegeben.",
+        ),
         "pending-signature" => Words::new(
-            "This account can be used once a signature has arrived.",
-            "Dieses Konto kann benutzt werden, sobald eine Unterschrift da ist.",
+            "This bank account or card can be used once a signature has arrived.",
+            "Dieses Konto oder diese Karte kann benutzt werden, sobald eine Unterschrift da ist.",
         ),
         "pending-pre-note" => Words::new(
-            "The bank has not confirmed this account yet.",
-            "Die Bank hat dieses Konto noch nicht bestätigt.",
+            "The bank has not confirmed this account or card yet.",
+            "Die Bank hat dieses Konto oder diese Karte noch nicht bestätigt.",
         ),
         _ => return Err(Problem::INSTRUMENT_DISABLED.into()),
     };
@@ -222,8 +257,9 @@ fn short_of(held: Money, wanted: Money, fee: Money) -> Refusal {
     if held.minor < wanted.minor {
         return Problem::FUNDS_INSUFFICIENT.into();
     }
-    let english = format!("There is not enough for the fee of {fee} as well.").into();
-    let german = format!("Für die Gebühr von {fee} reicht es nicht mehr.").into();
+    let [fee_en, fee_de] = Language::BOTH.map(|it| it.money(fee));
+    let english = format!("There is not enough for the fee of {fee_en} as well.").into();
+    let german = format!("Für die Gebühr von {fee_de} reicht es nicht mehr.").into();
     Refusal::because(Problem::FUNDS_INSUFFICIENT, Words { english, german })
 }
 

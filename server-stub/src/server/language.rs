@@ -3,7 +3,10 @@
 use std::borrow::Cow;
 use std::str::FromStr;
 
+use protocol::money::Money;
 use serde::{Deserialize, Serialize};
+
+use crate::texts::Texts;
 
 /// A language that the server's sentences exist in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,6 +22,17 @@ pub enum Language {
 }
 
 impl Language {
+    /// Each, in the order in which [`Words`] has them.
+    pub const BOTH: [Self; 2] = [Self::English, Self::German];
+
+    /// An amount as people of that language write it.
+    pub fn money(self, amount: Money) -> String {
+        match self {
+            Self::English => Texts::ENGLISH.money(amount),
+            Self::German => Texts::GERMAN.money(amount),
+        }
+    }
+
     /// The language of a tag (BCP 47: `de-at` is German); nothing if we have no sentences in it.
     pub fn of_tag(tag: &str) -> Option<Self> {
         match tag.split('-').next()?.to_ascii_lowercase().as_str() {

@@ -99,18 +99,18 @@ const SENTENCES: &[(Problem, &str, &str)] = &[
     ),
     (
         Problem::INSTRUMENT_UNKNOWN,
-        "There is no such instrument.",
+        "This bank account or card is not known here.",
         "Dieses Konto oder diese Karte ist hier nicht bekannt.",
     ),
     (
         Problem::INSTRUMENT_DISABLED,
-        "This instrument is not enabled.",
+        "This bank account or card is not enabled.",
         "Dieses Konto oder diese Karte ist nicht freigegeben.",
     ),
     (Problem::INSTRUMENT_DECLINED, "The bank declined.", "Die Bank hat abgelehnt."),
     (
         Problem::FUNCTION_DISABLED,
-        "This instrument may not be used for that.",
+        "This bank account or card may not be used for that.",
         "Dieses Konto oder diese Karte darf dafür nicht benutzt werden.",
     ),
     (Problem::LIMIT_EXCEEDED, "This is more than a limit allows.", "Das ist mehr, als eine Grenze erlaubt."),
@@ -139,8 +139,8 @@ const SENTENCES: &[(Problem, &str, &str)] = &[
     (Problem::SELF_PAYMENT, "Nobody can pay themselves.", "Niemand kann sich selbst bezahlen."),
     (
         Problem::SERVICE_DISABLED,
-        "This service is disabled for this persona.",
-        "Dieser Dienst ist für diese Persona gesperrt.",
+        "The operator has switched this service off.",
+        "Der Betreiber hat diesen Dienst abgeschaltet.",
     ),
     (
         Problem::BUSY,
@@ -172,6 +172,7 @@ mod tests {
             let [english, german] = [Language::English, Language::German]
                 .map(|language| Refusal::from(problem.clone()).told_in(language).sentence().expect("a sentence"));
             assert_ne!(english, german, "{problem}");
+            assert!(!english.as_str().contains("instrument"), "people have bank accounts and cards: {problem}");
         }
     }
 }

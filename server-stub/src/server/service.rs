@@ -8,6 +8,9 @@ use protocol::outcome::Problem;
 use protocol::persona::PersonaId;
 use serde::{Deserialize, Serialize};
 
+use super::language::Words;
+use super::refusal::Refusal;
+
 /// A service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(into = "&'static str", try_from = "String")]
@@ -116,21 +119,58 @@ impl Switches {
     /// Whether a service is there for a persona that does not exist yet.
     ///
     /// # Errors
-    /// `service-disabled`.
-    pub fn check_everyone(&self, service: Service) -> Result<(), Problem> {
-        if self.everyone.contains(&service) { Err(Problem::SERVICE_DISABLED) } else { Ok(()) }
+    /// It is not.
+    pub fn check_everyone(&self, service: Service) -> Result<(), Off> {
+        if self.everyone.contains(&service) { Err(Off::Everyone) } else { Ok(()) }
     }
 
     /// Whether a service is there for a persona.
     ///
     /// # Errors
-    /// `persona-disabled` or `service-disabled`.
-    pub fn check(&self, persona: &PersonaId, service: Service) -> Result<(), Problem> {
+    /// It is not, or the persona as a whole is switched off.
+    pub fn check(&self, persona: &PersonaId, service: Service) -> Result<(), Off> {
         let off = |which: Option<Service>| self.personas.get(persona).is_some_and(|off| off.contains(&which));
         if off(None) {
-            return Err(Problem::PERSONA_DISABLED);
+            return Err(Off::Persona);
         }
-        if off(Some(service)) { Err(Problem::SERVICE_DISABLED) } else { self.check_everyone(service) }
+        if off(Some(service)) { Err(Off::Service) } else { self.check_everyone(service) }
+    }
+}
+
+/// What is off for somebody who asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Off {
+    /// The persona as a whole.
+    Persona,
+    /// The service, for this persona.
+    Service,
+    /// The service, for everyone.
+    Everyone,
+}
+
+impl From<Off> for Problem {
+    fn from(off: Off) -> Self {
+        match off {
+            Off::Persona => Self::PERSONA_DISABLED,
+            Off::Service | Off::Everyone => Self::SERVICE_DISABLED,
+        }
+    }
+}
+
+impl From<Off> for Refusal {
+    fn from(off: Off) -> Self {
+        let words = match off {
+            Off::Persona => return Problem::PERSONA_DISABLED.into(),
+            Off::Service => Words::new(
+                "The operator has switched this service off for this persona. Ask the operator why.",
+                "Der Betreiber hat diesen Dienst für diese Persona gesperrt. Fragen Sie ihn nach dem Grund.",
+            ),
+            Off::Everyone => Words::new(
+                "The operator has switched this service off for everyone. Try again later.",
+                "Der Betreiber hat diesen Dienst für alle abgeschaltet. Versuchen Sie es später noch einmal.",
+            ),
+        };
+        Self::because(off.into(), words)
     }
 }
 
@@ -154,10 +194,10 @@ mod tests {
         let mut switches = Switches::default();
         switches.off(Some(brian.clone()), Some(Service::Pay));
         switches.off(None, Some(Service::Load));
-        assert_eq!(switches.check(&brian, Service::Pay), Err(Problem::SERVICE_DISABLED));
+        assert_eq!(switches.check(&brian, Service::Pay), Err(Off::Service));
         assert_eq!(switches.check(&acme, Service::Pay), Ok(()));
-        assert_eq!(switches.check(&acme, Service::Load), Err(Problem::SERVICE_DISABLED));
+        assert_eq!(switches.check(&acme, Service::Load), Err(Off::Everyone));
         switches.off(Some(acme.clone()), None);
-        assert_eq!(switches.check(&acme, Service::Pay), Err(Problem::PERSONA_DISABLED));
+        assert_eq!(switches.check(&acme, Service::Pay), Err(Off::Persona));
     }
 }
