@@ -58,7 +58,7 @@ async fn totals(store: &dyn Store, ids: &[SessionId]) -> [i64; 2] {
     let read = sessions.values().map(|session| session.current.minor).sum();
     let mut booked = 0;
     let mut see = |row| {
-        if let BookRow::Session(session) = row {
+        if let BookRow::Session { session, .. } = row {
             booked += session.current.minor;
         }
     };

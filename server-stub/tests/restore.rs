@@ -122,7 +122,7 @@ async fn holdings(store: &dyn Store) -> (Vec<(String, String)>, i64, usize) {
     let (mut containers, mut in_sessions, mut open) = (Vec::new(), 0, 0);
     let mut see = |row| match row {
         BookRow::Container(id, container) => containers.push((id.to_string(), container.available.to_string())),
-        BookRow::Session(session) => {
+        BookRow::Session { session, .. } => {
             in_sessions += session.current.minor;
             open += usize::from(session.status == SessionStatus::Open);
         }

@@ -26,6 +26,8 @@ const KEY_BITS: std::ops::RangeInclusive<u32> = 768..=4_096;
 const NEW_KEY_BITS: usize = 2_048;
 /// DES key and IV.
 const KEY_AND_IV: usize = 16;
+/// The salt of a session (130C).
+const SESSION_SALT: usize = 8;
 
 impl Suite for Classic {
     fn digest(&self, data: &[u8]) -> Vec<u8> {
@@ -68,9 +70,13 @@ impl Suite for Classic {
         Ok(PersonaKey::of_pkcs8(der.as_bytes().to_vec()))
     }
 
+    fn session_secret_sizes(&self) -> (usize, usize) {
+        (KEY_AND_IV, SESSION_SALT)
+    }
+
     fn session_secrets(&self, rng: &mut dyn CryptoRng) -> SessionSecrets {
         let key = random::<KEY_AND_IV>(rng).to_vec().into();
-        SessionSecrets { key, salt: random::<8>(rng).to_vec().into() }
+        SessionSecrets { key, salt: random::<SESSION_SALT>(rng).to_vec().into() }
     }
 
     fn key_name(&self, key: &PublicKey) -> Result<Vec<u8>, CryptoFault> {

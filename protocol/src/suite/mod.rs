@@ -155,6 +155,9 @@ pub trait Suite: Send + Sync {
     /// The generator gave up.
     fn generate(&self, rng: &mut dyn CryptoRng) -> Result<PersonaKey, CryptoFault>;
 
+    /// How many bytes the key and the salt of a session have.
+    fn session_secret_sizes(&self) -> (usize, usize);
+
     /// New secrets for a session.
     fn session_secrets(&self, rng: &mut dyn CryptoRng) -> SessionSecrets;
 

@@ -75,6 +75,10 @@ impl Suite for Modern {
         Ok(PersonaKey::of_pkcs8(der.as_bytes().to_vec()))
     }
 
+    fn session_secret_sizes(&self) -> (usize, usize) {
+        (KEY_BYTES, KEY_BYTES)
+    }
+
     fn session_secrets(&self, rng: &mut dyn CryptoRng) -> SessionSecrets {
         let key = random::<KEY_BYTES>(rng).to_vec().into();
         SessionSecrets { key, salt: random::<KEY_BYTES>(rng).to_vec().into() }

@@ -3,13 +3,16 @@
 //! | what is looked at | what must be true |
 //! | --- | --- |
 //! | journal | each row's hash is that of itself and of all rows before it; no row is missing |
-//! | accounts | the stored balance is what the journal moved there; what customers own is not below zero |
+//! | accounts | the stored balance is what the journal moved there; what customers own is not below zero, and is a persona's |
 //! | currencies | over all accounts the balances sum to zero |
-//! | sessions | opened + earned = spent + returned + left; what has ended is empty and was left alone after; uses are within the limit |
-//! | payments | the payer's session gave what was charged, the payee's received what was credited and gave the fee, once |
+//! | sessions | opened + earned = spent + returned + left; the journal opened it for its owner, then; its lifetime is what it ended by; what has ended is empty and was left alone after; uses are within the limit, and as many as were made |
+//! | payments | the payer's session gave what was charged, the payee's received what was credited and gave the fee, once, then; each collection has one date and one answer |
 //! | fees | each was taken from whoever is said to have given it, once; what the operator has taken is somebody's fee |
-//! | refunds | the payee gave what is said, the payer got what is said; together they are within the payment |
+//! | refunds | the payee gave what is said, the payer got what is said, then; together they are within the payment, and of its order |
+//! | movements | the journal loaded or unloaded as much, then, with that fee, once |
 //! | holds | what is on hold is the sum of the loads that have not cleared |
+//!
+//! What it cannot tell (who may do what, keys, words) is listed in `tests/audit/columns.rs` column by column, each with its reason.
 //!
 //! The books are read row by row. What is kept in memory grows with the number of accounts and collections, not with the
 //! journal and the payments: those are compared as sums of keyed hashes, session by session, and only where a sum does
@@ -17,6 +20,7 @@
 
 mod accounts;
 mod fees;
+mod movements;
 mod payments;
 mod refunds;
 mod sessions;
@@ -30,6 +34,7 @@ use protocol::value::to_base64;
 
 use self::accounts::Accounts;
 use self::fees::Fees;
+use self::movements::Movements;
 use self::payments::Details;
 use self::refunds::Refunds;
 use self::sessions::Sessions;
@@ -133,13 +138,14 @@ struct Auditor {
     sessions: Sessions,
     refunds: Refunds,
     fees: Fees,
+    movements: Movements,
     read: Read,
     lies: Vec<Lie>,
 }
 
 impl Auditor {
     fn see(&mut self, row: &BookRow) {
-        let Self { accounts, sessions, refunds, fees, read, lies } = self;
+        let Self { accounts, sessions, refunds, fees, movements, read, lies } = self;
         match row {
             BookRow::Entry(head, entry) => {
                 read.entries += 1;
@@ -147,12 +153,16 @@ impl Auditor {
                 sessions.entry(head, entry, lies);
                 refunds.entry(entry);
                 fees.entry(head, entry, lies);
+                movements.entry(head, entry);
             }
-            BookRow::Container(id, container) => accounts.container(id, container),
-            BookRow::Session(session) => {
+            BookRow::Head(head) => accounts.head(head, lies),
+            BookRow::Persona(id) => accounts.persona(id),
+            BookRow::Container(id, container) => accounts.container(id, container, lies),
+            BookRow::Session { session, expires } => {
                 read.sessions += 1;
                 accounts.store(session.account(), session.current.minor);
-                sessions.session(session, lies);
+                accounts.check_owner(&session.persona, || session_row(session.id.number()), lies);
+                sessions.session(session, *expires, lies);
             }
             BookRow::Payment(transaction) => {
                 read.payments += 1;
@@ -160,8 +170,12 @@ impl Auditor {
                 refunds.payment(transaction, lies);
             }
             BookRow::Refund(refund) => refunds.refund(refund, lies),
+            BookRow::Answered(session, index) => sessions.answered(*session, *index),
             BookRow::Charge(charge) => fees.charge(charge, lies),
-            BookRow::Pending(id, load) => accounts.pending(id, load.held()),
+            BookRow::Movement(number, movement) => {
+                accounts.movement(movement);
+                movements.movement(*number, movement, lies);
+            }
             BookRow::House(account, balance) => accounts.store(account.clone(), *balance),
             BookRow::Unreadable { row, why } => tell(lies, row, why.clone()),
         }
@@ -169,10 +183,11 @@ impl Auditor {
 
     /// What was found, and the sessions whose payments have to be looked at one by one.
     fn finish(self) -> (Findings, BTreeSet<u64>) {
-        let Self { accounts, sessions, refunds, fees, read, mut lies } = self;
+        let Self { accounts, sessions, refunds, fees, movements, read, mut lies } = self;
         accounts.check(&mut lies);
         refunds.finish(&mut lies);
         fees.finish(&mut lies);
+        movements.finish(&mut lies);
         let suspects = sessions.finish(&mut lies);
         (Findings { lies, totals: accounts.totals(), heads: accounts.heads(), read }, suspects)
     }
@@ -188,4 +203,9 @@ fn tell(lies: &mut Vec<Lie>, row: impl fmt::Display, claim: String) {
 /// A journal row's name.
 fn journal_row(head: &ChainHead) -> String {
     format!("journal {}/{}", head.chain, head.number)
+}
+
+/// A session's name.
+fn session_row(number: u64) -> String {
+    format!("session_130 {number}")
 }

@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{BuildHasher, RandomState};
 
+use protocol::date::Date;
 use protocol::money::Money;
+use protocol::value::Value as _;
 
 use super::{Lie, tell};
 use crate::store::record::{Entry, Reason, Transaction};
@@ -12,8 +14,8 @@ use crate::store::{Account, BookRow};
 /// A payer's session and index.
 pub type Key = (u64, u16);
 
-/// What one entry of a payment moves.
-type Move = (Reason, Account, Account, Money);
+/// What one entry of a payment moves, and when.
+type Move = (Reason, Account, Account, Money, Date);
 
 /// Hashes of moves under a key of this run, so that no books can be made to fit.
 #[derive(Default)]
@@ -22,15 +24,15 @@ pub struct Fingerprints(RandomState);
 impl Fingerprints {
     /// Of what the journal moved.
     pub fn entry(&self, key: Key, entry: &Entry) -> u64 {
-        self.0.hash_one((key, entry.reason, &entry.debit, &entry.credit, entry.amount))
+        self.0.hash_one((key, entry.reason, &entry.debit, &entry.credit, entry.amount, entry.date))
     }
 
     /// Of what a payment says; the sum over its entries.
     pub fn payment(&self, transaction: &Transaction) -> u64 {
         let key = key_of(transaction);
         let moves = moves_of(transaction).into_iter();
-        let hashes =
-            moves.map(|(reason, debit, credit, amount)| self.0.hash_one((key, reason, &debit, &credit, amount)));
+        let hashes = moves
+            .map(|(reason, debit, credit, amount, date)| self.0.hash_one((key, reason, &debit, &credit, amount, date)));
         hashes.fold(0, u64::wrapping_add)
     }
 }
@@ -47,26 +49,32 @@ fn reference((session, index): Key) -> String {
     format!("{session}/{index}")
 }
 
-fn key_of(transaction: &Transaction) -> Key {
+/// What names a payment.
+pub fn key_of(transaction: &Transaction) -> Key {
     (transaction.payer_session.number(), transaction.payer_index.get())
+}
+
+/// A payment's name.
+pub fn payment_row(key: Key) -> String {
+    format!("transaction_130n {}", reference(key))
 }
 
 /// What the journal has to move for a payment.
 fn moves_of(transaction: &Transaction) -> Vec<Move> {
-    let Transaction { payer_session, payee_session, charged, credited, fee, .. } = transaction;
+    let Transaction { payer_session, payee_session, charged, credited, fee, date, .. } = transaction;
     let payer = Account::Session(payer_session.number(), charged.currency);
     let payee = Account::Session(payee_session.number(), credited.currency);
     let mut moves = if charged == credited {
-        vec![(Reason::Payment, payer, payee.clone(), *charged)]
+        vec![(Reason::Payment, payer, payee.clone(), *charged, *date)]
     } else {
         // Between currencies; within one, two amounts are a lie, and no entries fit.
         vec![
-            (Reason::Payment, payer, Account::Exchange(charged.currency), *charged),
-            (Reason::Payment, Account::Exchange(credited.currency), payee.clone(), *credited),
+            (Reason::Payment, payer, Account::Exchange(charged.currency), *charged, *date),
+            (Reason::Payment, Account::Exchange(credited.currency), payee.clone(), *credited, *date),
         ]
     };
     if fee.minor != 0 {
-        moves.push((Reason::Fee, payee, Account::Fees(fee.currency), *fee));
+        moves.push((Reason::Fee, payee, Account::Fees(fee.currency), *fee, *date));
     }
     moves
 }
@@ -89,7 +97,7 @@ impl Details {
         match row {
             BookRow::Entry(_, entry) if matches!(entry.reason, Reason::Payment | Reason::Fee) => {
                 if let Some(key) = payment_of(entry).filter(|(session, _)| self.sessions.contains(session)) {
-                    let moved = (entry.reason, entry.debit.clone(), entry.credit.clone(), entry.amount);
+                    let moved = (entry.reason, entry.debit.clone(), entry.credit.clone(), entry.amount, entry.date);
                     self.moved.entry(key).or_default().push(moved);
                 }
             }
@@ -104,14 +112,14 @@ impl Details {
         let key = key_of(transaction);
         let mut found = self.moved.remove(&key).unwrap_or_default();
         let mut expected = moves_of(transaction);
-        let by_accounts = |(_, debit, credit, _): &Move| (debit.clone(), credit.clone());
+        let by_accounts = |(_, debit, credit, ..): &Move| (debit.clone(), credit.clone());
         found.sort_by_key(by_accounts);
         expected.sort_by_key(by_accounts);
         if found != expected {
             let moves: Vec<_> =
-                expected.iter().map(|(_, from, to, amount)| format!("{amount} from {from} to {to}")).collect();
-            let claim = format!("the journal does not move {}, once", moves.join(" and "));
-            tell(&mut self.lies, format!("transaction_130n {}", reference(key)), claim);
+                expected.iter().map(|(_, from, to, amount, _)| format!("{amount} from {from} to {to}")).collect();
+            let claim = format!("the journal does not move {}, once, {}", moves.join(" and "), transaction.date.text());
+            tell(&mut self.lies, payment_row(key), claim);
         }
     }
 

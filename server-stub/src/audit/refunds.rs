@@ -1,7 +1,10 @@
 //! Refunds, against their payments and the journal.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use protocol::value::Value as _;
+
+use super::payments::{key_of, payment_row};
 use super::{Lie, tell};
 use crate::store::record::{Entry, Reason, Transaction};
 use crate::store::{Account, Refund};
@@ -57,12 +60,14 @@ fn check_moves(refund: &Refund, entries: &[Entry], lies: &mut Vec<Lie>) {
     let sum = |picked: &dyn Fn(&Entry) -> bool| -> i128 {
         entries.iter().filter(|entry| picked(entry)).map(|entry| i128::from(entry.amount.minor)).sum()
     };
-    let given = sum(&|entry| !exchange(&entry.debit));
-    let returned = sum(&|entry| entry.credit == payer);
-    let astray = entries.iter().any(|entry| entry.credit != payer && !exchange(&entry.credit));
+    let given = sum(&|entry| !exchange(&entry.debit) && entry.amount.currency == refund.given.currency);
+    let returned = sum(&|entry| entry.credit == payer && entry.amount.currency == refund.returned.currency);
+    let astray =
+        entries.iter().any(|entry| (entry.credit != payer && !exchange(&entry.credit)) || entry.date != refund.date);
     if given != refund.given.minor.into() || returned != refund.returned.minor.into() || astray {
         let Refund { given, returned, payee, .. } = refund;
-        let claim = format!("the journal does not move {given} from {payee} and {returned} to {payer}, once");
+        let when = refund.date.text();
+        let claim = format!("the journal does not move {given} from {payee} and {returned} to {payer}, once, {when}");
         tell(lies, format!("refund {}", refund.reference()), claim);
     }
 }
@@ -74,9 +79,17 @@ fn check_payment(payment: &Transaction, refunds: &[Refund], lies: &mut Vec<Lie>)
     let fits = given <= credited
         && returned <= charged
         && (given < credited || returned == charged)
-        && refunds.iter().all(|refund| refund.payer == payment.payer && refund.payee == payment.payee);
+        && refunds.iter().map(|refund| refund.number).collect::<BTreeSet<_>>().len() == refunds.len()
+        && refunds.iter().all(|refund| (1..=refunds.len()).contains(&(refund.number as usize)));
     if !fits {
         let row = format!("refund {}/{}", payment.payer_session.number(), payment.payer_index.get());
         tell(lies, row, format!("the refunds do not fit a payment of {} for {}", payment.credited, payment.charged));
+    }
+    let of_it = |refund: &&Refund| {
+        (&refund.payer, &refund.payee, &refund.order_id) == (&payment.payer, &payment.payee, &payment.order_id)
+    };
+    for refund in refunds.iter().filter(|refund| !of_it(refund)) {
+        let payment = payment_row(key_of(payment));
+        tell(lies, format!("refund {}", refund.reference()), format!("{payment} is of another order or persona"));
     }
 }

@@ -69,7 +69,7 @@ pub async fn begin(store: &dyn Store, now: Date) -> Result<Begun, EpochError> {
 async fn owners_of_open_sessions(store: &dyn Store) -> Result<BTreeSet<PersonaId>, StoreError> {
     let mut owners = BTreeSet::new();
     let mut see = |row| match row {
-        BookRow::Session(session) if session.is_open() => drop(owners.insert(session.persona)),
+        BookRow::Session { session, .. } if session.is_open() => drop(owners.insert(session.persona)),
         _ => {}
     };
     store.show(&mut see).await?;

@@ -1,11 +1,13 @@
 //! The books as the audit reads them: row by row, so that they may be larger than memory.
 
 use async_trait::async_trait;
+use protocol::date::Date;
 use protocol::persona::PersonaId;
+use protocol::value::Index;
 
 use super::account::Account;
 use super::chain::ChainHead;
-use super::record::{Charge, Container, Entry, PendingLoad, Session, Transaction};
+use super::record::{Charge, Container, Entry, Movement, Session, Transaction};
 use super::{Refund, StoreError};
 
 /// A row of the books.
@@ -13,18 +15,29 @@ use super::{Refund, StoreError};
 pub enum BookRow {
     /// A journal entry, and the head of its chain after it, as it is stored.
     Entry(ChainHead, Entry),
+    /// The last row of a chain, where the store keeps it beside the journal.
+    Head(ChainHead),
+    /// Somebody who can own something.
+    Persona(PersonaId),
     /// A container, with its owner.
     Container(PersonaId, Container),
     /// A session, open or not.
-    Session(Box<Session>),
+    Session {
+        /// All of it.
+        session: Box<Session>,
+        /// When its lifetime is over, as it is stored for the sweep.
+        expires: Date,
+    },
     /// A refund.
     Refund(Box<Refund>),
     /// A collected payment.
     Payment(Box<Transaction>),
+    /// A collection that was answered for good: the payee's session and index.
+    Answered(u64, Index),
     /// A fee of no payment.
     Charge(Charge),
-    /// A load on hold, with its owner.
-    Pending(PersonaId, PendingLoad),
+    /// A movement between an instrument and a container, with its number.
+    Movement(u64, Movement),
     /// The balance of one of the operator's accounts, minor units.
     House(Account, i64),
     /// A row that holds what it cannot hold.

@@ -225,16 +225,27 @@ impl Books for MemoryStore {
         for (head, entry) in tables.journal.values() {
             see(BookRow::Entry(*head, entry.clone()));
         }
+        tables.personas.values().for_each(|persona| see(BookRow::Persona(persona.id.clone())));
         for (id, containers) in tables.containers.iter() {
             for container in containers.values() {
                 see(BookRow::Container(id.clone(), *container));
             }
         }
-        tables.sessions.values().for_each(|session| see(BookRow::Session(Box::new(session.clone()))));
+        for session in tables.sessions.values() {
+            see(BookRow::Session { session: Box::new(session.clone()), expires: session.expires() });
+        }
         tables.refunds.values().for_each(|refund| see(BookRow::Refund(Box::new(refund.clone()))));
         tables.collected.values().for_each(|transaction| see(BookRow::Payment(Box::new(transaction.clone()))));
+        for key in tables.log.iter().map(|(key, _)| key) {
+            if let LogKey::Collection(session, index) = key {
+                see(BookRow::Answered(*session, *index));
+            }
+        }
         tables.charges.values().for_each(|fee| see(BookRow::Charge(fee.clone())));
-        tables.pending.values().for_each(|(id, load)| see(BookRow::Pending(id.clone(), load.clone())));
+        for ((_, _, number), movement) in tables.movements.iter() {
+            let clears = tables.pending.get(number).map(|(_, load)| load.clears);
+            see(BookRow::Movement(*number, Movement { clears, ..movement.clone() }));
+        }
         tables.house.iter().for_each(|(account, balance)| see(BookRow::House(account.clone(), *balance)));
         Ok(())
     }

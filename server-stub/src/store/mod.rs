@@ -42,6 +42,7 @@ pub use change::{Change, ChangeSet, CommitError, Condition, Conflict, StoreError
 pub use memory::MemoryStore;
 pub use place::{KeyPlace, Place};
 pub use postgres::PostgresStore;
+pub(crate) use row::session_end;
 pub use setting::{MAX_SETTINGS, Setting};
 pub use sqlite::SqliteStore;
 pub use statement::{Position, Refund, Statement, Window};

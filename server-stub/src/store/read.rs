@@ -7,15 +7,15 @@ use protocol::secret::SessionSecrets;
 use protocol::value::{Count, Index, SessionId};
 
 use super::record::{
-    Attempts, Challenge, Charge, Container, Entry, Epoch, Instrument, InstrumentId, PendingLoad, Persona, Reason,
-    Report, Session, Transaction,
+    Attempts, Challenge, Charge, Container, Entry, Epoch, Instrument, InstrumentId, Movement, PendingLoad, Persona,
+    Reason, Report, Session, Transaction,
 };
 use super::row::{
     Columns, binding_of_json, column, damaged, date, functions, limits_of_json, money, optional, optional_date,
     persona_id, protocol, read_instrument_status, read_persona_status, read_session_status, split, value,
 };
 use super::statement::kind_of;
-use super::{Account, ChainHead, Logged, Position, Refund, Setting, Signer, StoreError};
+use super::{Account, BookRow, ChainHead, Logged, Position, Refund, Setting, Signer, StoreError};
 
 /// Persona 120.
 pub fn persona(row: &dyn Columns) -> Result<Persona, StoreError> {
@@ -83,6 +83,19 @@ pub fn pending_load(row: &dyn Columns) -> Result<PendingLoad, StoreError> {
     })
 }
 
+/// A movement between an instrument and a container, with its number.
+pub fn movement(row: &dyn Columns) -> Result<(u64, Movement), StoreError> {
+    let movement = Movement {
+        persona: persona_id(row, "persona")?,
+        instrument: InstrumentId(column(row, "instrument")?),
+        date: date(row, "date")?,
+        amount: money(row, "currency", "amount")?,
+        fee: money(row, "currency", "fee")?,
+        clears: optional_date(row, "clears")?,
+    };
+    Ok((column(row, "id")?, movement))
+}
+
 /// A fee of no payment.
 pub fn charge(row: &dyn Columns) -> Result<Charge, StoreError> {
     Ok(Charge {
@@ -126,6 +139,17 @@ pub fn session(row: &dyn Columns) -> Result<Session, StoreError> {
         status: read_session_status(row)?,
         memo: column(row, "memo")?,
     })
+}
+
+/// A session, as the books show it.
+pub fn book_session(row: &dyn Columns) -> Result<BookRow, StoreError> {
+    Ok(BookRow::Session { session: Box::new(session(row)?), expires: date(row, "expires")? })
+}
+
+/// The answer to a collection, as the books show it.
+pub fn answered(row: &dyn Columns) -> Result<BookRow, StoreError> {
+    let session: String = column(row, "owner")?;
+    Ok(BookRow::Answered(session.parse().map_err(|_| damaged("owner"))?, index(row, "number")?))
 }
 
 /// An index of a session.

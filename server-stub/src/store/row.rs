@@ -224,7 +224,10 @@ pub fn session_end(why: SessionEnd) -> &'static str {
 
 /// And back.
 pub fn read_session_status(row: &dyn Columns) -> Result<SessionStatus, StoreError> {
-    let Some(ended) = optional_date(row, "ended")? else { return Ok(SessionStatus::Open) };
+    let Some(ended) = optional_date(row, "ended")? else {
+        let why: Option<String> = optional(row, "ended_by")?;
+        return if why.is_none() { Ok(SessionStatus::Open) } else { Err(damaged("ended_by")) };
+    };
     let why: String = column(row, "ended_by")?;
     let why = match why.as_str() {
         "closed" => SessionEnd::Closed,

@@ -78,11 +78,15 @@ impl Ledger {
         let mut see = |row| match row {
             BookRow::Entry(_, entry) => ledger.journal.push(entry),
             BookRow::Container(owner, container) => ledger.containers.push((owner, container)),
-            BookRow::Session(session) => ledger.sessions.push(*session),
+            BookRow::Session { session, .. } => ledger.sessions.push(*session),
             BookRow::Payment(payment) => ledger.transactions.push(*payment),
             BookRow::House(account, balance) => ledger.house.push((account, balance)),
             BookRow::Refund(refund) => ledger.refunds.push(*refund),
-            BookRow::Charge(_) | BookRow::Pending(..) => {}
+            BookRow::Charge(_)
+            | BookRow::Movement(..)
+            | BookRow::Head(_)
+            | BookRow::Persona(_)
+            | BookRow::Answered(..) => {}
             BookRow::Unreadable { row, why } => unreadable = Some(format!("{row}: {why}")),
         };
         books.show(&mut see).await.map_err(|fault| fault.to_string())?;

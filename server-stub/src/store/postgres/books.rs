@@ -43,7 +43,7 @@ struct Table {
 }
 
 /// In the order in which they are shown.
-const TABLES: [Table; 8] = [
+const TABLES: [Table; 11] = [
     Table {
         name: "journal",
         sql: "SELECT * FROM journal ORDER BY chain, number",
@@ -51,17 +51,24 @@ const TABLES: [Table; 8] = [
         read: |row| Ok(BookRow::Entry(read::head(row, column(row, "chain")?, "number")?, read::entry(row)?)),
     },
     Table {
+        name: "journal_chain",
+        sql: "SELECT * FROM journal_chain ORDER BY chain",
+        key: &["chain"],
+        read: |row| Ok(BookRow::Head(read::head(row, column(row, "chain")?, "number")?)),
+    },
+    Table {
+        name: "persona_120",
+        sql: "SELECT id FROM persona_120",
+        key: &["id"],
+        read: |row| Ok(BookRow::Persona(persona_id(row, "id")?)),
+    },
+    Table {
         name: "container_120g",
         sql: "SELECT * FROM container_120g",
         key: &["persona", "currency"],
         read: |row| Ok(BookRow::Container(persona_id(row, "persona")?, read::container(row)?.1)),
     },
-    Table {
-        name: "session_130",
-        sql: "SELECT * FROM session_130 ORDER BY id",
-        key: &["id"],
-        read: |row| Ok(BookRow::Session(Box::new(read::session(row)?))),
-    },
+    Table { name: "session_130", sql: "SELECT * FROM session_130 ORDER BY id", key: &["id"], read: read::book_session },
     Table {
         name: "refund",
         sql: "SELECT * FROM refund",
@@ -74,12 +81,18 @@ const TABLES: [Table; 8] = [
         key: &["payer_session", "payer_index"],
         read: |row| Ok(BookRow::Payment(Box::new(read::transaction(row)?))),
     },
+    Table {
+        name: "message_log_140",
+        sql: "SELECT kind, owner, number FROM message_log_140 WHERE kind = 2",
+        key: &["kind", "owner", "number"],
+        read: read::answered,
+    },
     Table { name: "fee", sql: "SELECT * FROM fee", key: &["id"], read: |row| Ok(BookRow::Charge(read::charge(row)?)) },
     Table {
         name: "movement_405",
-        sql: "SELECT * FROM movement_405 WHERE clears IS NOT NULL",
+        sql: "SELECT * FROM movement_405",
         key: &["id"],
-        read: |row| Ok(BookRow::Pending(persona_id(row, "persona")?, read::pending_load(row)?)),
+        read: |row| read::movement(row).map(|(number, movement)| BookRow::Movement(number, movement)),
     },
     Table {
         name: "house_account",

@@ -313,24 +313,29 @@ pub fn due(db: &Connection, now: Date, limit: usize) -> Result<Vec<PersonaId>, S
 
 /// Shows every row of the books.
 pub fn books(db: &Connection, see: &mut BookReader<'_>) -> Result<(), StoreError> {
-    show(db, "journal", "SELECT * FROM journal ORDER BY id", &["id"], see, |row| {
+    show(db, "journal", "SELECT *, 1 AS chain FROM journal ORDER BY id", &["chain", "id"], see, |row| {
         Ok(BookRow::Entry(head(row)?, read::entry(row)?))
+    })?;
+    show(db, "persona_120", "SELECT id FROM persona_120", &["id"], see, |row| {
+        Ok(BookRow::Persona(persona_id(row, "id")?))
     })?;
     show(db, "container_120g", "SELECT * FROM container_120g", &["persona", "currency"], see, |row| {
         Ok(BookRow::Container(persona_id(row, "persona")?, read::container(row)?.1))
     })?;
-    show(db, "session_130", "SELECT * FROM session ORDER BY id", &["id"], see, |row| {
-        Ok(BookRow::Session(Box::new(read::session(row)?)))
-    })?;
+    let sessions = "SELECT session.*, session_130.expires FROM session JOIN session_130 USING (id) ORDER BY id";
+    show(db, "session_130", sessions, &["id"], see, read::book_session)?;
+    let strays = "SELECT id FROM session_130_live WHERE id NOT IN (SELECT id FROM session_130)";
+    show(db, "session_130_live", strays, &["id"], see, |_| Err(StoreError::Failed("there is no such session".to_owned())))?;
     let key = ["payer_session", "payer_index", "number"];
     show(db, "refund", "SELECT * FROM refund", &key, see, |row| Ok(BookRow::Refund(Box::new(read::refund(row)?))))?;
     show(db, "transaction_130n", "SELECT * FROM transaction_130n", &key[..2], see, |row| {
         Ok(BookRow::Payment(Box::new(read::transaction(row)?)))
     })?;
+    let answered = "SELECT kind, owner, number FROM message_log_140 WHERE kind = 2";
+    show(db, "message_log_140", answered, &["kind", "owner", "number"], see, read::answered)?;
     show(db, "fee", "SELECT * FROM fee", &["id"], see, |row| Ok(BookRow::Charge(read::charge(row)?)))?;
-    let pending = "SELECT * FROM movement_405 WHERE clears IS NOT NULL";
-    show(db, "movement_405", pending, &["id"], see, |row| {
-        Ok(BookRow::Pending(persona_id(row, "persona")?, read::pending_load(row)?))
+    show(db, "movement_405", "SELECT * FROM movement_405", &["id"], see, |row| {
+        read::movement(row).map(|(number, movement)| BookRow::Movement(number, movement))
     })?;
     show(db, "house_account", "SELECT * FROM house_account", &["account"], see, |row| {
         Ok(BookRow::House(read::account(row, "account")?, column(row, "balance")?))

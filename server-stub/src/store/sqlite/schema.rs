@@ -93,7 +93,13 @@ mod tests {
             (1795000000004, 'open', 'container/acme-82/usd', 'session/3/usd', 'usd', 0, '3'),
             (1795000000005, 'payment', 'session/1/usd', 'session/2/usd', 'usd', 400, '1/1'),
             (1795000000006, 'return', 'session/3/usd', 'container/acme-82/usd', 'usd', 0, '3');
-        INSERT INTO container_120g VALUES ('brianb-40', 'usd', 6500, 0);
+        INSERT INTO persona_120 VALUES
+            ('brianb-40', '', '2.0', x'', '', 1795000000000, 'en-us', 'usd', NULL, '', 'active', 1),
+            ('acme-82', '', '2.0', x'', '', 1795000000000, 'en-us', 'usd', NULL, '', 'active', 1);
+        INSERT INTO movement_405 (persona, instrument, date, currency, amount) VALUES
+            ('brianb-40', 1, 1795000000000, 'usd', 10000),
+            ('brianb-40', 1, 1795000000001, 'usd', -2500);
+        INSERT INTO container_120g VALUES ('brianb-40', 'usd', 6500, 0), ('acme-82', 'usd', 0, 0);
         INSERT INTO house_account VALUES ('agency/usd', -7500);
         INSERT INTO session_130 VALUES
             (1, '2.0', zeroblob(32), zeroblob(32), 'usd', 1000, 600, 1795000000002, 1795003600002, NULL, NULL,
