@@ -5,6 +5,7 @@ mod common;
 
 mod books;
 mod columns;
+mod honest;
 
 use std::process::Command;
 
