@@ -3,7 +3,9 @@
 mod common;
 
 use std::collections::{HashMap, HashSet};
+use std::future::pending;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use axum::body::{Body, to_bytes};
@@ -11,6 +13,7 @@ use axum::http::{Request, StatusCode, header};
 use axum::response::Response;
 use common::actor::Actor;
 use common::{Kind, World, error_of, server};
+use futures_util::future::join_all;
 use protocol::Protocol;
 use protocol::date::Date;
 use protocol::envelope::MAX_MESSAGE_BYTES;
@@ -21,6 +24,7 @@ use protocol::money::Currency;
 use protocol::outcome::{Problem, ResponseCode};
 use protocol::persona::PersonaId;
 use protocol::value::{Function, Index, OrderId, SessionId};
+use server_stub::http::operator::{Readiness, readiness};
 use server_stub::http::{now, router};
 use server_stub::server::Config;
 use server_stub::store::record::{Attempts, Charge, Epoch, InstrumentId, LogKey, Report, Session, Transaction};
@@ -133,44 +137,55 @@ async fn keys_health_and_preflight() {
 }
 
 /// A store whose commits fail in a way of the test's choice.
-struct Failing(MemoryStore, CommitError);
+struct Failing {
+    store: MemoryStore,
+    /// Without one, commits never end.
+    error: Option<CommitError>,
+    tried: AtomicUsize,
+}
+
+impl Failing {
+    fn with(error: Option<CommitError>) -> Self {
+        Self { store: MemoryStore::new(), error, tried: AtomicUsize::new(0) }
+    }
+}
 
 #[async_trait]
 impl Store for Failing {
     async fn persona(&self, id: &PersonaId) -> Result<Option<PersonaFile>, StoreError> {
-        self.0.persona(id).await
+        self.store.persona(id).await
     }
 
     async fn taken(&self, ids: &[PersonaId]) -> Result<HashSet<PersonaId>, StoreError> {
-        self.0.taken(ids).await
+        self.store.taken(ids).await
     }
 
     async fn logged(&self, key: &LogKey) -> Result<Option<Logged>, StoreError> {
-        self.0.logged(key).await
+        self.store.logged(key).await
     }
 
     async fn sessions(&self, ids: &[SessionId]) -> Result<HashMap<u64, Session>, StoreError> {
-        self.0.sessions(ids).await
+        self.store.sessions(ids).await
     }
 
     async fn collected(&self, keys: &[(SessionId, Index)]) -> Result<Collected, StoreError> {
-        self.0.collected(keys).await
+        self.store.collected(keys).await
     }
 
     async fn history(&self, session: &SessionId, limit: usize) -> Result<Vec<Transaction>, StoreError> {
-        self.0.history(session, limit).await
+        self.store.history(session, limit).await
     }
 
     async fn refunds(&self, session: &SessionId, index: Index) -> Result<Vec<Refund>, StoreError> {
-        self.0.refunds(session, index).await
+        self.store.refunds(session, index).await
     }
 
     async fn statement(&self, id: &PersonaId, window: Window, limit: usize) -> Result<Option<Statement>, StoreError> {
-        self.0.statement(id, window, limit).await
+        self.store.statement(id, window, limit).await
     }
 
     async fn charge(&self, persona: &PersonaId, date: Date, reference: &str) -> Result<Option<Charge>, StoreError> {
-        self.0.charge(persona, date, reference).await
+        self.store.charge(persona, date, reference).await
     }
 
     async fn moved_since(
@@ -181,19 +196,19 @@ impl Store for Failing {
         function: Function,
         since: Date,
     ) -> Result<i64, StoreError> {
-        self.0.moved_since(persona, instrument, currency, function, since).await
+        self.store.moved_since(persona, instrument, currency, function, since).await
     }
 
     async fn attempts(&self, id: &PersonaId) -> Result<Option<Attempts>, StoreError> {
-        self.0.attempts(id).await
+        self.store.attempts(id).await
     }
 
     async fn due(&self, now: Date, limit: usize) -> Result<Vec<PersonaId>, StoreError> {
-        self.0.due(now, limit).await
+        self.store.due(now, limit).await
     }
 
     async fn epoch(&self) -> Result<Option<Epoch>, StoreError> {
-        self.0.epoch().await
+        self.store.epoch().await
     }
 
     async fn payments_of(
@@ -203,34 +218,38 @@ impl Store for Failing {
         after: (u64, u16),
         limit: usize,
     ) -> Result<Vec<Transaction>, StoreError> {
-        self.0.payments_of(order, payee, after, limit).await
+        self.store.payments_of(order, payee, after, limit).await
     }
 
     async fn reports(&self, after: (Date, [u8; 32]), limit: usize) -> Result<Vec<Report>, StoreError> {
-        self.0.reports(after, limit).await
+        self.store.reports(after, limit).await
     }
 
     async fn report(&self, hash: &[u8; 32]) -> Result<Option<Report>, StoreError> {
-        self.0.report(hash).await
+        self.store.report(hash).await
     }
 
     async fn settings(&self) -> Result<Vec<Setting>, StoreError> {
-        self.0.settings().await
+        self.store.settings().await
     }
 
     async fn new_session_id(&self) -> Result<SessionId, StoreError> {
-        self.0.new_session_id().await
+        self.store.new_session_id().await
     }
 
     async fn commit(&self, _: ChangeSet) -> Result<(), CommitError> {
-        Err(self.1.clone())
+        self.tried.fetch_add(1, Ordering::Relaxed);
+        match &self.error {
+            Some(error) => Err(error.clone()),
+            None => pending().await,
+        }
     }
 }
 
 #[async_trait]
 impl Books for Failing {
     async fn show(&self, see: &mut BookReader<'_>) -> Result<(), StoreError> {
-        self.0.show(see).await
+        self.store.show(see).await
     }
 }
 
@@ -243,7 +262,7 @@ async fn a_message_that_cannot_be_stored_is_not_acknowledged() {
         (CommitError::Conflict(conflict), Problem::BUSY),
     ] {
         let mut world = World::new(Protocol::V2, Kind::Memory);
-        let store = Arc::new(Failing(MemoryStore::new(), error));
+        let store = Arc::new(Failing::with(Some(error)));
         world.server = Arc::new(server(store, Config::default()));
         let mut actor = Actor::new(Protocol::V2, "customer", "brianb");
         let body = actor.registration(world.now);
@@ -252,4 +271,42 @@ async fn a_message_that_cannot_be_stored_is_not_acknowledged() {
         assert_eq!(error_of(&reply), problem);
         assert!(reply.contains("response-code: retry") && !reply.contains("disk"), "{reply}");
     }
+}
+
+/// What `/readyz` says to some who ask at once and to others who ask one by one, and how often the books were tried for it.
+async fn ready(error: Option<CommitError>, at_once: usize, one_by_one: usize) -> (Vec<(StatusCode, String)>, usize) {
+    let store = Arc::new(Failing::with(error));
+    let router = readiness(Readiness::new(Arc::new(server(store.clone(), Config::default()))));
+    let ask = async || {
+        let request = Request::get("/readyz").body(Body::empty()).expect("a request");
+        let response = router.clone().oneshot(request).await.expect("an answer");
+        (response.status(), text(response).await)
+    };
+    let mut said = join_all((0..at_once).map(|_| ask())).await;
+    for _ in 0..one_by_one {
+        said.push(ask().await);
+    }
+    (said, store.tried.load(Ordering::Relaxed))
+}
+
+#[tokio::test]
+async fn who_has_too_much_to_do_is_ready_and_who_can_store_nothing_is_not() {
+    const ASKED: usize = 50;
+    let broken = CommitError::Store(StoreError::Failed("the disk is full".to_owned()));
+    for (error, status, told) in [
+        (CommitError::Busy, StatusCode::OK, "ready\n"),
+        (broken, StatusCode::SERVICE_UNAVAILABLE, "nothing can be stored\n"),
+    ] {
+        let (said, tried) = ready(Some(error), ASKED, ASKED).await;
+        assert!(said.iter().all(|said| *said == (status, told.to_owned())), "{said:?}");
+        assert!((1..ASKED).contains(&tried), "{tried} trials");
+    }
+}
+
+#[tokio::test]
+async fn where_the_disk_hangs_nobody_waits_for_long_and_one_trial_is_enough() {
+    // The last one asks after the first have given up.
+    let (said, tried) = ready(None, 2, 1).await;
+    assert!(said.iter().all(|said| *said == (StatusCode::SERVICE_UNAVAILABLE, String::new())), "{said:?}");
+    assert_eq!(tried, 1, "the one that hangs is not joined by others");
 }
