@@ -120,7 +120,7 @@ pub async fn open(settings: &Settings, place: &Place, keys: &KeyPlace) -> Result
     let mut rng = StdRng::try_from_rng(&mut SysRng)?;
     let secrets = keys.folder(place).ok_or("say where the keys are: --keys-dir")?;
     make_folder(&secrets)?;
-    let store = place.open().await?;
+    let store = place.open_with(settings.database.connections).await?;
     // New keys over old books would be taken for the old ones, and open nothing that is sealed to those.
     let missing = [vault::FILE.to_owned(), keys::modern_file()].map(|name| secrets.join(name));
     let missing = missing.into_iter().find(|path| !path.exists());

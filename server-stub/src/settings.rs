@@ -16,6 +16,7 @@ use tracing_subscriber::EnvFilter;
 use crate::server::Config;
 use crate::server::config::ClassicCaps;
 use crate::server::language::Language;
+use crate::store::postgres;
 use crate::store::record::InstrumentStatus;
 
 /// All keys of the file.
@@ -32,6 +33,8 @@ pub struct Settings {
     pub language: Language,
     /// What is logged, and how.
     pub log: LogSettings,
+    /// The database, where the books are in one.
+    pub database: DatabaseSettings,
     /// Protocol 1.0.
     pub classic: ClassicSettings,
     /// What instruments may be used for.
@@ -63,6 +66,14 @@ pub enum LogFormat {
     Text,
     /// One JSON object a line.
     Json,
+}
+
+/// Section `[database]`; for books in a folder there is nothing to say.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DatabaseSettings {
+    /// Connections of this process at the most.
+    pub connections: usize,
 }
 
 /// Section `[classic]`: protocol 1.0, whose ciphers are historic and broken today.
@@ -133,6 +144,8 @@ pub const SECURITY_CONTACT: &str = "mailto:security@localhost";
 const CLASSIC_BITS: std::ops::RangeInclusive<u32> = 768..=4_096;
 /// Amounts that stay far away from the largest that the protocol can write, in any currency.
 const MOST_UNITS: u32 = 1_000_000_000;
+/// More than any database takes from one process.
+const MOST_CONNECTIONS: usize = 1_000;
 /// More than any machine has processors.
 const MOST_LANES: usize = 1_024;
 /// A shutdown that takes longer than this is a failure of something else.
@@ -145,6 +158,7 @@ impl Default for Settings {
             metrics_listen: None,
             security_contact: SECURITY_CONTACT.to_owned(),
             log: LogSettings::default(),
+            database: DatabaseSettings::default(),
             classic: ClassicSettings::default(),
             language: Language::default(),
             instruments: InstrumentSettings::default(),
@@ -158,6 +172,12 @@ impl Default for Settings {
 impl Default for LogSettings {
     fn default() -> Self {
         Self { format: LogFormat::Text, filter: "warn".to_owned() }
+    }
+}
+
+impl Default for DatabaseSettings {
+    fn default() -> Self {
+        Self { connections: postgres::CONNECTIONS }
     }
 }
 
@@ -252,7 +272,8 @@ impl Settings {
     /// # Errors
     /// [`SettingsError::Value`], for the first key that cannot be meant.
     pub fn check(&self) -> Result<(), SettingsError> {
-        let Self { listen, metrics_listen, security_contact, log, classic, sessions, doors, shutdown, .. } = self;
+        let Self { listen, metrics_listen, security_contact, log, database, .. } = self;
+        let Self { classic, sessions, doors, shutdown, .. } = self;
         let within = |key, fits: bool, wanted: &dyn fmt::Display| {
             if fits { Ok(()) } else { Err(SettingsError::Value { key, fault: format!("must be {wanted}") }) }
         };
@@ -264,6 +285,7 @@ impl Settings {
         if let Err(fault) = EnvFilter::try_new(&log.filter) {
             return Err(SettingsError::Value { key: "log.filter", fault: fault.to_string() });
         }
+        within("database.connections", (1..=MOST_CONNECTIONS).contains(&database.connections), &"1 to 1000")?;
         within("classic.min_bits", CLASSIC_BITS.contains(&classic.min_bits), &"768 to 4096")?;
         within("classic.max_amount", (1..=MOST_UNITS).contains(&classic.max_amount), &"1 to 1000000000")?;
         within("sessions.max_minutes", sessions.max_minutes > 0, &"at least 1")?;
@@ -372,6 +394,8 @@ mod tests {
             ("metrics_listen = '127.0.0.1:8401'", "metrics_listen"),
             ("security_contact = 'nobody'", "security_contact"),
             ("log.filter = 'server_stub=loud'", "log.filter"),
+            ("database.connections = 0", "database.connections"),
+            ("database.connections = 1001", "database.connections"),
             ("classic.min_bits = 512", "classic.min_bits"),
             ("classic.max_amount = 0", "classic.max_amount"),
             ("sessions.max_minutes = 0", "sessions.max_minutes"),

@@ -303,6 +303,33 @@ async fn where_every_connection_is_in_use_it_is_busy_and_nothing_has_moved() {
     assert_eq!(file.containers[&value("usd")].available, money("usd 15.00"), "and has moved once");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_makes_do_with_one_connection() {
+    let cluster = Cluster::start(Durability::Quick);
+    let folder = tempfile::tempdir().expect("a folder");
+    let settings = folder.path().join("server.toml");
+    std::fs::write(&settings, "[database]\nconnections = 1\n").expect("a file");
+    let arguments = ["--config", settings.to_str().expect("a path")];
+    let (keys, log) = (folder.path().join("keys"), folder.path().join("log"));
+    let program = Program::start_on_with(&cluster.url(), &keys, log, &arguments);
+    let mut customers = program.customers(8, "usd 100.00", ("usd 10.00", 10)).await;
+    let paid = customers.iter_mut().map(async |customer| {
+        let deal = Deal { payee: &customer.payee, order: "order-1", price: "usd 0.10", amount: "usd 0.10" };
+        let promise = customer.world.promise(&mut customer.payer, &deal);
+        let (_, ca2) = customer.world.collection(&mut customer.sales, &[promise]);
+        program.send(&ca2).await.expect("a reply")
+    });
+    let replies = futures_util::future::join_all(paid).await;
+    assert!(replies.iter().all(|reply| !reply.contains("\ntype: error\n")), "{replies:?}");
+    let sql = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'pay-cash'";
+    let open = cluster.client("psql").args(["-qtA", "-c", sql]).output().expect("psql runs");
+    assert_eq!(String::from_utf8_lossy(&open.stdout).trim(), "1");
+    drop(program);
+    let audit = server_stub("audit").args(["--database", &cluster.url()]).output().expect("the program runs");
+    let said = String::from_utf8_lossy(&audit.stdout);
+    assert!(audit.status.success(), "{said}");
+}
+
 /// A table that nobody else can read, until this is dropped.
 struct Locked(Child);
 

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::postgres::PostgresBooks;
+use super::postgres::{self, PostgresBooks};
 use super::sqlite::SqliteBooks;
 use super::{Books, PostgresStore, SqliteStore, Store, StoreError};
 
@@ -51,9 +51,17 @@ impl Place {
     /// # Errors
     /// It cannot be opened or made, or was written by a newer version.
     pub async fn open(&self) -> Result<Arc<dyn Store>, StoreError> {
+        self.open_with(postgres::CONNECTIONS).await
+    }
+
+    /// The same, with so many connections at the most where the books are in a database.
+    ///
+    /// # Errors
+    /// As above.
+    pub async fn open_with(&self, connections: usize) -> Result<Arc<dyn Store>, StoreError> {
         Ok(match self.either()? {
             Either::Folder(path) => Arc::new(SqliteStore::open(path)?),
-            Either::Database(config) => Arc::new(PostgresStore::open(config).await?),
+            Either::Database(config) => Arc::new(PostgresStore::open_with(config, connections).await?),
         })
     }
 

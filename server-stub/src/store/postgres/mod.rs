@@ -41,7 +41,8 @@ use tokio_postgres::Config;
 
 pub use self::books::PostgresBooks;
 use self::committer::Committer;
-use self::link::{CONNECTIONS, Link};
+pub use self::link::CONNECTIONS;
+use self::link::Link;
 use self::numbers::Numbers;
 use super::record::{Attempts, Charge, Epoch, InstrumentId, LogKey, Report, Session, Transaction};
 use super::{

@@ -325,7 +325,9 @@ pub fn books(db: &Connection, see: &mut BookReader<'_>) -> Result<(), StoreError
     let sessions = "SELECT session.*, session_130.expires FROM session JOIN session_130 USING (id) ORDER BY id";
     show(db, "session_130", sessions, &["id"], see, read::book_session)?;
     let strays = "SELECT id FROM session_130_live WHERE id NOT IN (SELECT id FROM session_130)";
-    show(db, "session_130_live", strays, &["id"], see, |_| Err(StoreError::Failed("there is no such session".to_owned())))?;
+    show(db, "session_130_live", strays, &["id"], see, |_| {
+        Err(StoreError::Failed("there is no such session".to_owned()))
+    })?;
     let key = ["payer_session", "payer_index", "number"];
     show(db, "refund", "SELECT * FROM refund", &key, see, |row| Ok(BookRow::Refund(Box::new(read::refund(row)?))))?;
     show(db, "transaction_130n", "SELECT * FROM transaction_130n", &key[..2], see, |row| {
