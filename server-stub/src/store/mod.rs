@@ -231,7 +231,7 @@ fn sign_of(function: Function) -> i64 {
     }
 }
 
-/// How many reports of clients are kept; nobody reads more, and nobody has to sign them.
+/// How many reports of clients are kept until the operator removes some; nobody reads more, and nobody has to sign them.
 pub const MAX_REPORTS: usize = 1_000;
 /// For how many ids wrong passphrases are counted at once; the oldest counts make room.
 pub const MAX_ATTEMPTS: usize = 100_000;

@@ -50,6 +50,7 @@ conformance! {
     attempts_are_counted_one_by_one
     the_same_report_is_one
     reports_are_read_in_order_and_removed
+    of_reports_a_thousand_are_kept
     payments_of_an_order_are_found_behind_a_thousand_others
     a_setting_replaces_the_one_of_its_name
     of_many_at_once_each_stands_or_falls_alone

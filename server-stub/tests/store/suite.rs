@@ -12,7 +12,8 @@ use server_stub::store::record::{
     Reason, Report, Session, SessionEnd, SessionStatus, Transaction,
 };
 use server_stub::store::{
-    Account, BookRow, Change, ChangeSet, CommitError, Condition, Conflict, Position, Setting, Signer, Window,
+    Account, BookRow, Change, ChangeSet, CommitError, Condition, Conflict, MAX_REPORTS, Position, Setting, Signer,
+    Window,
 };
 
 use crate::bench::{Bench, at, brian, date, entry, index, instrument, log, persona, session, spend, transaction};
@@ -385,6 +386,21 @@ pub async fn reports_are_read_in_order_and_removed(kind: Kind) {
     assert_eq!(bench.store.reports(after(0), 9).await, Ok(reports[2..].to_vec()));
     bench.commit([Change::Report(Box::new(reports[1].clone()))]).await.expect("room again");
     assert_eq!(bench.store.reports(start, 9).await, Ok(reports.to_vec()));
+}
+
+pub async fn of_reports_a_thousand_are_kept(kind: Kind) {
+    let bench = Bench::new(kind);
+    let numbered = |n: usize| {
+        let mut message_hash = [0; 32];
+        message_hash[..2].copy_from_slice(&u16::try_from(n).expect("a number").to_be_bytes());
+        Change::Report(Box::new(Report { message_hash, ..report(0, 0) }))
+    };
+    bench.commit((0..MAX_REPORTS + 5).map(numbered)).await.expect("what is too much is no conflict");
+    let kept = async || bench.store.reports((Date::from_millis(0), [0; 32]), 2 * MAX_REPORTS).await.expect("a store");
+    assert_eq!(kept().await.len(), MAX_REPORTS);
+    bench.commit([Change::RemoveReport(kept().await[7].message_hash)]).await.expect("a change");
+    bench.commit([numbered(MAX_REPORTS + 1), numbered(MAX_REPORTS + 2)]).await.expect("a change");
+    assert_eq!(kept().await.len(), MAX_REPORTS, "the one that was removed has made room for one");
 }
 
 pub async fn payments_of_an_order_are_found_behind_a_thousand_others(kind: Kind) {
