@@ -63,7 +63,13 @@ const APART: &str = "restoring";
 /// # Errors
 /// See [`run`].
 pub async fn restore(from: Option<&Path>, place: &Place) -> Result<Begun, Fault> {
-    let Some(from) = from else { return renewed(place).await };
+    let Some(from) = from else {
+        // Where the database's own tools have restored nothing, new and empty books would look like restored ones.
+        if place.open().await?.are_empty().await? {
+            return Err("there are no books there: nothing was restored yet".into());
+        }
+        return renewed(place).await;
+    };
     let folder = place.folder()?;
     make_folder(folder)?;
     let books = folder.join(FILE);

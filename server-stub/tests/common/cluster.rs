@@ -143,7 +143,7 @@ fn program(name: &str) -> Command {
 }
 
 /// The newest version that is installed.
-fn folder_of_programs() -> PathBuf {
+pub fn folder_of_programs() -> PathBuf {
     let versions = std::fs::read_dir(DEBIAN).into_iter().flatten().flatten().map(|entry| entry.path().join("bin"));
     let installed = versions.filter(|folder| folder.join("initdb").is_file());
     let path = std::env::var_os("PATH").unwrap_or_default();

@@ -44,6 +44,7 @@ use self::committer::Committer;
 pub use self::link::CONNECTIONS;
 use self::link::Link;
 use self::numbers::Numbers;
+pub use self::schema::all_statements;
 use super::record::{Attempts, Charge, Epoch, InstrumentId, LogKey, Report, Session, Transaction};
 use super::{
     BookReader, Books, Change, ChangeSet, Collected, CommitError, Logged, PersonaFile, Refund, Setting, Signer,

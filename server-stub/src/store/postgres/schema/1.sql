@@ -89,7 +89,7 @@ CREATE TABLE IF NOT EXISTS session_130 (
     uses        BIGINT NOT NULL CHECK (uses <= use_limit),  -- uses spent
     persona     TEXT NOT NULL,                          -- 130K, fixed
     memo        TEXT NOT NULL                           -- 130M
-) WITH (fillfactor = 50);  -- every payment changes two rows; with room beside them no index has to follow
+);
 CREATE INDEX IF NOT EXISTS session_130_open ON session_130 (persona) WHERE ended IS NULL;
 CREATE INDEX IF NOT EXISTS session_130_persona ON session_130 (persona);
 CREATE INDEX IF NOT EXISTS session_130_expiring ON session_130 (expires) WHERE ended IS NULL;

@@ -1,6 +1,10 @@
 //! Several server processes on one database: killed, raced and cut off, they have one effect together.
 
+#[path = "../common/mod.rs"]
 mod common;
+
+mod restore;
+mod schema;
 
 use std::io::Write as _;
 use std::path::Path;
