@@ -294,7 +294,7 @@ async fn a_refusal_says_which_limit_it_is() {
         ),
         (
             "usd -30.01",
-            "At most $60.00 can be sent to this bank account or card within 2 hours; $30.00 of it are left.",
+            "At most $60.00 can be sent to this bank account or card within 2 hours; $30.00 of it is left.",
             "Innerhalb von 2 Stunden können höchstens 60,00\u{a0}$ auf dieses Konto oder diese Karte ausgezahlt werden; \
              davon sind 30,00\u{a0}$ übrig.",
         ),

@@ -178,10 +178,13 @@ fn at_once(function: Function, most: Money) -> Words {
 fn in_window(function: Function, hours: u32, most: Money, left: Money) -> Words {
     let Words { english, german } = way(function);
     let [(most_en, left_en), (most_de, left_de)] = Language::BOTH.map(|it| (it.money(most), it.money(left)));
-    let english = format!("At most {most_en} can be {english} within {hours} hours; {left_en} of it are left.");
-    let german = format!(
-        "Innerhalb von {hours} Stunden können höchstens {most_de} {german} werden; davon sind {left_de} übrig."
-    );
+    let (within, innerhalb) = match hours {
+        1 => ("an hour".to_owned(), "einer Stunde".to_owned()),
+        _ => (format!("{hours} hours"), format!("von {hours} Stunden")),
+    };
+    let english = format!("At most {most_en} can be {english} within {within}; {left_en} of it is left.");
+    let german =
+        format!("Innerhalb {innerhalb} können höchstens {most_de} {german} werden; davon sind {left_de} übrig.");
     Words { english: english.into(), german: german.into() }
 }
 
@@ -293,4 +296,19 @@ fn moved(desk: Desk<'_>, draft: &Draft, amount: SignedMoney, fee: Money) -> Resu
         session_funds: Some(draft.session_funds(currency)?),
         on_hold: Some(container.on_hold),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use protocol::value::{Reading, Value as _};
+
+    use super::*;
+
+    #[test]
+    fn an_hour_is_told_as_one() {
+        let amount = |text| Money::parse(text, Reading::STRICT).expect("an amount");
+        let told = |hours| in_window(Function::Load, hours, amount("usd 5.00"), amount("usd 0.00"));
+        assert!(told(1).english.contains("within an hour;") && told(1).german.contains("Innerhalb einer Stunde "));
+        assert!(told(24).english.contains("within 24 hours;") && told(24).german.contains("Innerhalb von 24 Stunden "));
+    }
 }
