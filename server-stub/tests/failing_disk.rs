@@ -1,6 +1,7 @@
-//! The disk fails at every write and at every sync, once or several times in a row, and then the power goes: what was
-//! acknowledged is in what the disk kept, what was not is answered once it is sent again, and the books are sound. The same
-//! where the server is killed after the failure: its successor does not trust what the cache shows of the log.
+//! The disk fails at every write and at every sync, of commits and of checkpoints, once or several times in a row, and then
+//! the power goes: what was acknowledged is in what the disk kept, what was not is answered once it is sent again, and the
+//! books are sound. The same where the server is killed after the failure: its successor does not trust what the cache shows
+//! of the log.
 
 mod common;
 
@@ -15,6 +16,7 @@ use faulty_disk::{Operation, Unsynced};
 use protocol::Protocol;
 use protocol::outcome::Problem;
 use protocol::persona::PersonaId;
+use rusqlite::Connection;
 use rustix::process::{Flock, FlockOffsetType, FlockType, fcntl_getlk};
 use server_stub::audit::audit;
 use server_stub::server::Answer;
@@ -94,10 +96,10 @@ impl Market {
     }
 }
 
-/// Lets `times` operations fail after so many others; yields whether any did.
-async fn outlives(market: &mut Market, operation: Operation, after: u32, times: u32) -> bool {
+/// Lets `times` operations at a place fail after so many others; yields whether any did.
+async fn outlives(market: &mut Market, place: &Path, operation: Operation, after: u32, times: u32) -> bool {
     let mut acknowledged = Vec::new();
-    faulty_disk::fail(market.world.folder(), operation, after, times);
+    faulty_disk::fail(place, operation, after, times);
     let sent: Vec<String> = (0..MESSAGES).map(|_| market.collection()).collect();
     let mut refused = Vec::new();
     for message in sent {
@@ -129,10 +131,11 @@ async fn outlives(market: &mut Market, operation: Operation, after: u32, times: 
 async fn a_disk_that_fails_at_any_write_or_sync_loses_nothing_that_was_acknowledged() {
     faulty_disk::install();
     let mut market = Market::open().await;
+    let folder = market.world.folder().to_owned();
     for operation in [Operation::Sync, Operation::Write] {
         for times in 1..=IN_A_ROW {
             let mut after = 0;
-            while outlives(&mut market, operation, after, times).await {
+            while outlives(&mut market, &folder, operation, after, times).await {
                 after += 1;
             }
             let least = u32::try_from(MESSAGES).expect("a few");
@@ -140,6 +143,59 @@ async fn a_disk_that_fails_at_any_write_or_sync_loses_nothing_that_was_acknowled
         }
     }
     assert!(market.torn > 0, "nothing was torn");
+}
+
+/// How long the log is when it is written home (`CHECKPOINT_PAGES` of the store), pages.
+const CHECKPOINT_PAGES: usize = 8_192;
+
+/// Makes the log so long that the next commit writes it home: one page, again and again, so that what goes home is little.
+fn fill_the_log(folder: &Path) {
+    let books = Connection::open(folder.join("books.sqlite")).expect("books");
+    for (name, value) in [("wal_autocheckpoint", "0"), ("synchronous", "off")] {
+        books.pragma_update(None, name, value).expect("a setting");
+    }
+    books.execute_batch("CREATE TABLE IF NOT EXISTS page (turns INTEGER)").expect("a table");
+    books.execute_batch("INSERT INTO page SELECT 0 WHERE NOT EXISTS (SELECT 1 FROM page)").expect("a row");
+    let mut turn = books.prepare("UPDATE page SET turns = turns + 1").expect("a statement");
+    for _ in 0..CHECKPOINT_PAGES {
+        turn.execute([]).expect("a turn");
+    }
+}
+
+/// Lets operations of a checkpoint fail, and those of the commit before it; `next` says which comes after which.
+async fn fails_at_checkpoints(next: impl Fn(u32) -> u32) {
+    faulty_disk::install();
+    let mut market = Market::open().await;
+    let folder = market.world.folder().to_owned();
+    // Nothing else writes there: all that fails belongs to a checkpoint.
+    let home = folder.join("books.sqlite");
+    for (operation, times, least) in [(Operation::Sync, 1, 1), (Operation::Write, 1, 8), (Operation::Write, 9, 8)] {
+        let mut after = 0;
+        loop {
+            fill_the_log(&folder);
+            if !outlives(&mut market, &home, operation, after, times).await {
+                break;
+            }
+            after = next(after);
+        }
+        assert!(after >= least, "{operation:?}: {after} have failed");
+    }
+    // The log is synced by the commit, and before it is written home.
+    for after in 0..2 {
+        fill_the_log(&folder);
+        assert!(outlives(&mut market, &folder, Operation::Sync, after, 1).await);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_disk_that_fails_while_the_log_is_written_home_loses_nothing_that_was_acknowledged() {
+    fails_at_checkpoints(|after| (after * 3).max(1)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "minutes: cargo xtask soak"]
+async fn a_disk_that_fails_at_any_write_home_of_the_log_loses_nothing_that_was_acknowledged() {
+    fails_at_checkpoints(|after| after + 1).await;
 }
 
 /// Lets one sync fail, kills the server if that refused the message, and asks its successor; yields whether it failed.

@@ -41,8 +41,8 @@ pub enum Unsynced {
 /// Operations that are to fail.
 #[derive(Clone, Debug)]
 struct Fault {
-    /// Of which folder's files.
-    folder: PathBuf,
+    /// Of which file, or of which folder's files.
+    place: PathBuf,
     operation: Operation,
     /// How many go well before.
     after: u32,
@@ -118,10 +118,10 @@ pub fn install() {
     shim::register();
 }
 
-/// Lets `times` operations in a row on files of a folder fail, after so many more that go well.
-pub fn fail(folder: &Path, operation: Operation, after: u32, times: u32) {
+/// Lets `times` operations in a row on a file, or on the files of a folder, fail after so many more that go well.
+pub fn fail(place: &Path, operation: Operation, after: u32, times: u32) {
     let mut disk = disk();
-    (disk.fault, disk.failed) = (Some(Fault { folder: folder.to_owned(), operation, after, times }), 0);
+    (disk.fault, disk.failed) = (Some(Fault { place: place.to_owned(), operation, after, times }), 0);
 }
 
 /// Lets nothing fail any more; yields how many operations have failed.
@@ -192,7 +192,8 @@ fn disk() -> MutexGuard<'static, Disk> {
 impl Disk {
     /// Whether this operation on a file fails.
     fn strikes(&mut self, path: &Path, operation: Operation) -> bool {
-        let here = |fault: &&mut Fault| fault.operation == operation && path.parent() == Some(&*fault.folder);
+        let places = [Some(path), path.parent()];
+        let here = |fault: &&mut Fault| fault.operation == operation && places.contains(&Some(&*fault.place));
         let Some(fault) = self.fault.as_mut().filter(here) else { return false };
         if fault.after > 0 {
             fault.after -= 1;
