@@ -1,10 +1,10 @@
 //! Label-value pairs: the grammar inside an envelope and inside an opaque value (protocol.md section 1).
 //!
 //! A batch of 255 payments has some thousands of pairs, so a section keeps all its text in one piece and finds labels by
-//! a table of positions.
+//! a table of positions. Most sections have a dozen, and there are two or three for each payment: there a look at each
+//! label costs less than a table.
 
 use std::hash::BuildHasher as _;
-use std::ops::Range;
 
 use hashbrown::{DefaultHashBuilder, HashTable};
 
@@ -17,6 +17,10 @@ const MAX_PAIRS: usize = 4_096;
 const MAX_VALUE_BYTES: usize = 768 * 1024;
 /// The most characters in a label.
 const MAX_LABEL_CHARS: usize = 64;
+/// How many pairs are found without a table of positions.
+const FEW: usize = 16;
+/// What is made room for at first: most sections need no more.
+const FIRST_ROOM: usize = 384;
 /// Base64 longer than this is folded, into lines of this length.
 const FOLD_AT: usize = 64;
 
@@ -26,17 +30,35 @@ pub struct Pairs {
     /// Labels and values, one after the other.
     text: String,
     entries: Vec<Entry>,
-    /// Positions in `entries`, by label.
+    /// Positions in `entries`, by label; empty while there are [`FEW`].
     places: HashTable<usize>,
     hasher: DefaultHashBuilder,
 }
 
-#[derive(Clone, Debug)]
+/// A label in the text, and its value right behind it.
+#[derive(Clone, Copy, Debug)]
 struct Entry {
-    label: Range<usize>,
-    value: Range<usize>,
+    start: usize,
+    /// Where the label ends and the value begins.
+    middle: usize,
+    end: usize,
     /// Whether a long value is written in folded lines.
     folds: bool,
+}
+
+impl Entry {
+    fn label(self, text: &str) -> &str {
+        &text[self.start..self.middle]
+    }
+
+    fn value(self, text: &str) -> &str {
+        &text[self.middle..self.end]
+    }
+
+    /// Whether its label is this one; no characters are looked for where lengths differ.
+    fn is(self, label: &str, text: &str) -> bool {
+        text.as_bytes()[self.start..self.middle] == *label.as_bytes()
+    }
 }
 
 /// The same labels with the same values, in whatever order.
@@ -61,12 +83,15 @@ impl Pairs {
 
     /// The pair of a label, as it stands here.
     pub fn entry(&self, label: &str) -> Option<(&str, &str)> {
-        let place = self.place(label)?;
-        Some((&self.text[self.entries[place].label.clone()], &self.text[self.entries[place].value.clone()]))
+        let entry = self.entries[self.place(label)?];
+        Some((entry.label(&self.text), entry.value(&self.text)))
     }
 
     fn place(&self, label: &str) -> Option<usize> {
-        let same = |place: &usize| self.text[self.entries[*place].label.clone()] == *label;
+        if self.entries.len() <= FEW {
+            return self.entries.iter().position(|entry| entry.is(label, &self.text));
+        }
+        let same = |place: &usize| self.entries[*place].is(label, &self.text);
         self.places.find(self.hasher.hash_one(label), same).copied()
     }
 
@@ -82,7 +107,7 @@ impl Pairs {
 
     /// The pairs in order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.entries.iter().map(|entry| (&self.text[entry.label.clone()], &self.text[entry.value.clone()]))
+        self.entries.iter().map(|entry| (entry.label(&self.text), entry.value(&self.text)))
     }
 
     /// Appends a pair whose value is folded if it looks like base64. A pair without a value is left out.
@@ -108,13 +133,17 @@ impl Pairs {
         if value.is_empty() {
             return;
         }
+        if self.entries.is_empty() {
+            self.text.reserve(FIRST_ROOM);
+            self.entries.reserve(FEW);
+        }
         let start = self.text.len();
         self.text.push_str(label);
         self.text.push_str(suffix);
-        let end = self.text.len();
+        let middle = self.text.len();
         self.text.push_str(value);
-        let entry = Entry { label: start..end, value: end..self.text.len(), folds };
-        if let Some(place) = self.place(&self.text[start..end]) {
+        let entry = Entry { start, middle, end: self.text.len(), folds };
+        if let Some(place) = self.place(&self.text[start..middle]) {
             self.entries[place] = entry;
         } else {
             self.append(entry);
@@ -123,10 +152,17 @@ impl Pairs {
 
     /// Appends an entry whose label does not stand here yet.
     fn append(&mut self, entry: Entry) {
+        self.entries.push(entry);
         let Self { text, entries, places, hasher } = self;
-        let hash = hasher.hash_one(&text[entry.label.clone()]);
-        places.insert_unique(hash, entries.len(), |place| hasher.hash_one(&text[entries[*place].label.clone()]));
-        entries.push(entry);
+        let unlisted = match entries.len() {
+            ..=FEW => return,
+            count if count == FEW + 1 => 0,
+            count => count - 1,
+        };
+        let hash = |place: &usize| hasher.hash_one(entries[*place].label(text));
+        for place in unlisted..entries.len() {
+            places.insert_unique(hash(&place), place, hash);
+        }
     }
 
     /// The labels and values without `left_out`, sorted by label: what an aad is made of.
@@ -217,7 +253,8 @@ struct Reader {
 }
 
 struct Open {
-    label: Range<usize>,
+    start: usize,
+    middle: usize,
     /// `;`: line breaks count.
     lines: bool,
     pieces: usize,
@@ -253,9 +290,9 @@ impl Reader {
         let start = text.len();
         text.push_str(label);
         text[start..].make_ascii_lowercase();
-        let label = start..text.len();
+        let middle = text.len();
         text.push_str(rest);
-        let open = Open { label, lines, pieces: usize::from(!rest.is_empty()) };
+        let open = Open { start, middle, lines, pieces: usize::from(!rest.is_empty()) };
         let checked = open.check(text, rest);
         self.open = Some(open);
         Some(checked)
@@ -276,17 +313,17 @@ impl Reader {
 
     /// Ends the open pair. A pair without a value is as good as absent, but its label still counts as used.
     fn close(&mut self) -> Result<(), FormFault> {
-        let Some(Open { label, .. }) = self.open.take() else { return Ok(()) };
+        let Some(Open { start, middle, .. }) = self.open.take() else { return Ok(()) };
         if self.pairs.len() >= MAX_PAIRS {
             return Err(FormFault::TooLong { what: "section", limit: MAX_PAIRS });
         }
-        let name = &self.pairs.text[label.clone()];
+        let name = &self.pairs.text[start..middle];
         if self.pairs.place(name).is_some() {
             return Err(FormFault::Repeated(name.to_owned()));
         }
-        let value = label.end..self.pairs.text.len();
-        self.blanks |= value.is_empty();
-        self.pairs.append(Entry { label, value, folds: false });
+        let end = self.pairs.text.len();
+        self.blanks |= end == middle;
+        self.pairs.append(Entry { start, middle, end, folds: false });
         Ok(())
     }
 
@@ -303,7 +340,7 @@ impl Reader {
 
 impl Open {
     fn check(&self, text: &str, piece: &str) -> Result<(), FormFault> {
-        if text.len() - self.label.end > MAX_VALUE_BYTES {
+        if text.len() - self.middle > MAX_VALUE_BYTES {
             return Err(FormFault::TooLong { what: "value", limit: MAX_VALUE_BYTES });
         }
         // Nearly every line is printable ASCII, which a look at all bytes at once tells.

@@ -1,5 +1,9 @@
 //! The grammar of a section at its edges: what folds, what joins, what is too much.
 
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+
 use super::*;
 
 fn pairs(text: &str) -> Pairs {
@@ -79,5 +83,22 @@ fn a_tab_may_stand_where_lines_count_and_other_controls_nowhere() {
     assert_eq!(pairs("a;\n x\ty\n").get("a"), Some("x\ty"));
     for bad in ["a: x\ty\n", "a: x\u{7}\n", "a;\n x\u{7}\n", "a;\n x\ty\u{7}\n", "a: x\u{202e}\n"] {
         assert_eq!(Pairs::parse(bad), Err(FormFault::BadCharacter), "{bad:?}");
+    }
+}
+
+proptest! {
+    /// Few are looked at one by one, more are found by a table.
+    #[test]
+    fn pairs_are_found_however_many_there_are(labels in prop::collection::vec(0..2 * FEW, 0..3 * FEW)) {
+        let (mut pairs, mut model) = (Pairs::new(), BTreeMap::new());
+        for (value, label) in labels.iter().enumerate() {
+            pairs.push_text(format!("label-{label}"), format!("{value}"));
+            model.insert(*label, format!("{value}"));
+            prop_assert_eq!(pairs.len(), model.len());
+            for label in 0..2 * FEW {
+                prop_assert_eq!(pairs.get(&format!("label-{label}")), model.get(&label).map(String::as_str));
+            }
+        }
+        prop_assert_eq!(Pairs::parse(&pairs.to_text()), Ok(pairs));
     }
 }
