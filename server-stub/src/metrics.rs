@@ -107,10 +107,15 @@ pub fn answered(lane: Lane, answer: &Answer, time: Duration) {
     histogram!(SECONDS, "lane" => lane).record(time.as_secs_f64());
 }
 
-/// Counts a decision on a message or, under `payment`, on one payment of a collection.
+/// Counts a decision on a message.
 pub fn decided(message: &'static str, problem: Option<&Problem>) {
-    let problem = problem.map_or("none", known);
-    counter!(DECISIONS, "message" => message, "problem" => problem).increment(1);
+    decided_alike(message, problem, 1);
+}
+
+/// Counts so many decisions at once, such as those on the payments of a collection that were made.
+pub fn decided_alike(message: &'static str, problem: Option<&Problem>, times: usize) {
+    let (problem, times) = (problem.map_or("none", known), u64::try_from(times).unwrap_or(u64::MAX));
+    counter!(DECISIONS, "message" => message, "problem" => problem).increment(times);
 }
 
 /// Problems that this server gives are constants; any other would let a stranger make labels.

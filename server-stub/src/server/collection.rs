@@ -150,9 +150,7 @@ fn decide(
     let mut batch = Batch::new(desk, opened, fresh, payers, &collected);
     let verdicts: Vec<Verdict> =
         payments.iter().enumerate().map(|(n, payment)| batch.pay(n, payment.as_ref())).collect();
-    for verdict in &verdicts {
-        metrics::decided(PAYMENT_TYPE, verdict.problem());
-    }
+    count(&verdicts);
     let changes = batch.finish();
     // Of 255 payments that were collected before, more than an amount may be could come together.
     let fee = verdicts.iter().map(Verdict::fee).sum::<i64>().min(Money::MAX_MINOR);
@@ -164,6 +162,12 @@ fn decide(
     let customers: Vec<Option<CustomerPart<'_>>> =
         verdicts.iter().map(|verdict| verdict.to_payer(opened, now)).collect();
     Ok((changes, seal(opened, merchant, &told, &customers, rng)?))
+}
+
+fn count(verdicts: &[Verdict]) {
+    let refused = || verdicts.iter().filter_map(Verdict::problem);
+    refused().for_each(|problem| metrics::decided(PAYMENT_TYPE, Some(problem)));
+    metrics::decided_alike(PAYMENT_TYPE, None, verdicts.len() - refused().count());
 }
 
 fn seal(
