@@ -36,14 +36,17 @@ pub fn apply(
             return Err(Conflict::PersonaChanged(id.clone()).into());
         }
     }
+    let (mut entries, mut payments, mut steps) =
+        (Often::new(db, JOURNAL), Often::new(db, COLLECT), Often::new(db, STEP));
     for item in &set.changes {
         match item {
-            Change::Journal(entry) => head = journal(db, &EntryText::of(entry), head)?,
+            Change::Journal(entry) => head = journal(&mut entries, &EntryText::of(entry), head)?,
+            Change::Collect(payment) => collect(&mut payments, payment)?,
             item => change(db, item)?,
         }
     }
     for (id, step) in &plan.sessions {
-        after.push((*id, session_step(db, *id, step)?));
+        after.push((*id, session_step(db, &mut steps, *id, step)?));
     }
     for ((id, currency), step) in &plan.containers {
         container_step(db, id, *currency, step)?;
@@ -55,6 +58,35 @@ pub fn apply(
     }
     Ok(head)
 }
+
+/// A statement that a collection runs for each of its payments: it is looked for among the prepared ones once.
+struct Often<'c> {
+    db: &'c Connection,
+    sql: &'static str,
+    prepared: Option<CachedStatement<'c>>,
+}
+
+impl<'c> Often<'c> {
+    fn new(db: &'c Connection, sql: &'static str) -> Self {
+        Self { db, sql, prepared: None }
+    }
+
+    /// Runs it and says how many rows it changed.
+    fn run(&mut self, params: impl rusqlite::Params) -> Result<usize, StoreError> {
+        let statement = match &mut self.prepared {
+            Some(prepared) => prepared,
+            none => none.insert(statement(self.db, self.sql)?),
+        };
+        Ok(statement.execute(params)?)
+    }
+}
+
+const JOURNAL: &str = "INSERT INTO journal VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
+const COLLECT: &str = "INSERT INTO transaction_130n
+    VALUES (NULL, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14) ON CONFLICT DO NOTHING";
+/// Of a session that is exactly as expected.
+const STEP: &str = "UPDATE session_130_live SET current = current + ?2, uses = uses + ?3
+    WHERE id = ?1 AND current + ?2 >= 0 AND uses + ?3 <= use_limit AND uses = ?4 AND current = ?5";
 
 fn statement<'a>(db: &'a Connection, sql: &str) -> Result<CachedStatement<'a>, StoreError> {
     Ok(db.prepare_cached(sql)?)
@@ -92,7 +124,6 @@ fn change(db: &Connection, change: &Change) -> Result<(), CommitError> {
             let sql = "UPDATE session_130 SET memo = memo || ?2 WHERE id = ?1";
             run(db, sql, params![signed(*id)?, memo])?;
         }
-        Change::Collect(transaction) => collect(db, transaction)?,
         Change::Refund(refund) => give_back(db, refund)?,
         Change::Charge(fee) => charge(db, fee)?,
         Change::Log(entry) => log(db, entry)?,
@@ -115,8 +146,8 @@ fn change(db: &Connection, change: &Change) -> Result<(), CommitError> {
             run(db, "DELETE FROM report WHERE message_hash = ?1", [hash])?;
         }
         Change::Trial => schema::write_version(db)?,
-        // The journal is a chain, and the others are in the plan.
-        Change::Journal(_) | Change::Use(_) | Change::End(..) => {}
+        // The journal is a chain, payments are many, and the others are in the plan.
+        Change::Journal(_) | Change::Collect(_) | Change::Use(_) | Change::End(..) => {}
     }
     Ok(())
 }
@@ -253,9 +284,7 @@ fn open(db: &Connection, session: &Session) -> Result<(), CommitError> {
     Ok(())
 }
 
-fn collect(db: &Connection, transaction: &Transaction) -> Result<(), CommitError> {
-    let sql = "INSERT INTO transaction_130n VALUES (NULL, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)
-               ON CONFLICT DO NOTHING";
+fn collect(payments: &mut Often<'_>, transaction: &Transaction) -> Result<(), CommitError> {
     let (session, index) = (transaction.payer_session.number(), transaction.payer_index.get());
     let values = params![
         signed(session)?,
@@ -273,7 +302,7 @@ fn collect(db: &Connection, transaction: &Transaction) -> Result<(), CommitError
         transaction.date.millis(),
         transaction.fee.minor,
     ];
-    match run(db, sql, values)? {
+    match payments.run(values)? {
         0 => Err(Conflict::IndexUsed(session, index).into()),
         _ => Ok(()),
     }
@@ -302,13 +331,12 @@ fn give_back(db: &Connection, refund: &Refund) -> Result<(), CommitError> {
     }
 }
 
-fn journal(db: &Connection, entry: &EntryText, head: ChainHead) -> Result<ChainHead, StoreError> {
-    let sql = "INSERT INTO journal VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
+fn journal(entries: &mut Often<'_>, entry: &EntryText, head: ChainHead) -> Result<ChainHead, StoreError> {
     let head = head.next(entry);
     let EntryText { date, reason, debit, credit, currency, amount, reference } = entry;
     let values =
         params![signed(head.number)?, date, reason, debit, credit, currency.code(), amount, reference, head.hash];
-    run(db, sql, values)?;
+    entries.run(values)?;
     Ok(head)
 }
 
@@ -351,24 +379,29 @@ fn count(db: &Connection, id: &PersonaId, before: Option<Attempts>, attempts: At
 
 /// Changes a session in one statement, whose conditions are the expectations, and says what is in it then and how many uses
 /// are spent, unless it has ended; where the statement changes nothing, asks why.
-fn session_step(db: &Connection, id: u64, step: &SessionStep) -> Result<Option<(i64, u32)>, CommitError> {
+fn session_step(
+    db: &Connection,
+    steps: &mut Often<'_>,
+    id: u64,
+    step: &SessionStep,
+) -> Result<Option<(i64, u32)>, CommitError> {
     let done = match (step.end, step.expected) {
         (Some((date, why)), _) => end(db, id, step, date, why)?.then_some(None),
         // What it comes to is known without asking.
         (None, Expected::Exactly(uses, current)) => {
-            let sql = "UPDATE session_130_live SET current = current + ?2, uses = uses + ?3
-                       WHERE id = ?1 AND current + ?2 >= 0 AND uses + ?3 <= use_limit AND uses = ?4 AND current = ?5";
-            let changed = run(db, sql, params![signed(id)?, step.delta, step.uses, uses, current])?;
+            let changed = steps.run(params![signed(id)?, step.delta, step.uses, uses, current])?;
             (changed > 0).then_some(Some((current + step.delta, uses + step.uses)))
         }
         (None, Expected::Open | Expected::UsesBelow(_)) => {
             let sql = "UPDATE session_130_live SET current = current + ?2, uses = uses + ?3
-                       WHERE id = ?1 AND current + ?2 >= 0 AND uses + ?3 <= use_limit AND (?4 IS NULL OR uses < ?4)
-                       RETURNING current, uses";
+                       WHERE id = ?1 AND current + ?2 >= 0 AND uses + ?3 <= use_limit AND (?4 IS NULL OR uses < ?4)";
             let below = if let Expected::UsesBelow(uses) = step.expected { Some(uses) } else { None };
-            let values = params![signed(id)?, step.delta, step.uses, below];
-            let after = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?));
-            statement(db, sql)?.query_row(values, after).optional().map_err(StoreError::from)?.map(Some)
+            let changed = run(db, sql, params![signed(id)?, step.delta, step.uses, below])?;
+            // RETURNING would cost a savepoint.
+            let sql = "SELECT current, uses FROM session_130_live WHERE id = ?1";
+            let after = |row: &Row<'_>| Ok(Some((row.get(0)?, row.get(1)?)));
+            let after = statement(db, sql)?.query_row([signed(id)?], after).optional().map_err(StoreError::from)?;
+            after.filter(|_| changed > 0)
         }
     };
     done.map_or_else(|| Err(why_not(db, id, step)?.into()), Ok)
