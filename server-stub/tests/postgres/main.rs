@@ -3,6 +3,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod corrupted;
 mod restore;
 mod schema;
 

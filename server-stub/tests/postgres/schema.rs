@@ -23,8 +23,9 @@ fn tables(cluster: &Cluster) -> String {
     let mut dump = cluster.client("pg_dump");
     let output = dump.args(["--schema-only", "--no-comments"]).output().expect("pg_dump runs");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    // A sequence gets another name where two make its table at once, and one of them is told to go back.
+    let text = String::from_utf8_lossy(&output.stdout).replace("_seq1", "_seq");
     // Newer ones name each dump by a random word.
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
     text.lines().filter(|line| !line.starts_with('\\') && !line.starts_with("--")).collect::<Vec<_>>().join("\n")
 }
 
