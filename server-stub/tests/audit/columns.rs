@@ -1,4 +1,5 @@
-//! Every column of every table: what is changed there is found, and named, or it is in the list of what the audit cannot tell.
+//! Every column of every table: what is changed there is found, and named, or it is in the list of what the audit cannot
+//! tell.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -8,8 +9,8 @@ use rusqlite::{Connection, params_from_iter};
 
 use crate::books::{copied, full_books, lies};
 
-/// What can be changed without the audit telling of it, and why that is so: a column is in here if a single other value in a
-/// single row is not told of. Nothing that moves money or marks a payment as made is.
+/// What can be changed without the audit telling of it, and why that is so: a column is in here if one other value in one
+/// row is not told of. Nothing that moves money or marks a payment as made is.
 const NOT_TOLD: &[(&str, &[&str], &str)] = &[
     (
         "persona_120",
@@ -64,7 +65,7 @@ const NOT_TOLD: &[(&str, &[&str], &str)] = &[
     (
         "session_130_live",
         &["uses"],
-        "may be fewer by the collections that brought nothing: only their sealed answers tell whether they were refused as a whole",
+        "may be fewer by the collections that brought nothing: only sealed answers tell which were refused as a whole",
     ),
     ("session_130", &["use_limit"], "of a session that has ended: nothing can be used any more"),
     ("transaction_130n", &["id"], "the order of rows; nothing refers to it"),
@@ -205,7 +206,7 @@ impl Table {
     }
 }
 
-/// Changes a value, asks, and changes it back. Yields whether it was told of; nothing where the database refuses the change.
+/// Changes a value, asks, and changes it back. Yields whether it was told of; nothing where the database refuses it.
 async fn told(
     folder: &Path,
     books: &Connection,

@@ -1,4 +1,4 @@
-//! A thousand honest days: whatever people do with the server, and whatever it refuses them, the audit believes its books.
+//! A thousand honest days: whatever people do with the server, and whatever it refuses, the audit believes its books.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -182,7 +182,8 @@ const CORRUPTIONS: &[(&str, &str)] = &[
     ("UPDATE movement_405 SET date = date - 86400000 WHERE clears IS NULL", "movement_405 1"),
     ("DELETE FROM movement_405 WHERE clears IS NULL", "journal 1/1"),
     (
-        "INSERT INTO movement_405 SELECT 77, persona, instrument, date, currency, amount, clears, fee FROM movement_405 WHERE id = 1",
+        "INSERT INTO movement_405 SELECT 77, persona, instrument, date, currency, amount, clears, fee
+         FROM movement_405 WHERE id = 1",
         "movement_405 77",
     ),
     ("UPDATE movement_405 SET clears = NULL", "on-hold/brianb-40/usd"),
@@ -202,13 +203,14 @@ const CONSPIRACIES: &[&str] = &[
      UPDATE container_120g SET available = available + 5 WHERE persona = 'brianb-40' AND currency = 'usd';
      UPDATE journal SET amount = amount - 5 WHERE reason = 'return' AND reference = '3';
      UPDATE container_120g SET available = available - 5 WHERE persona = 'acme-82' AND currency = 'usd'",
-    "INSERT INTO journal SELECT NULL, date, reason, credit, debit, currency, 0, reference, hash FROM journal WHERE id = 1",
+    "INSERT INTO journal SELECT NULL, date, reason, credit, debit, currency, 0, reference, hash FROM journal
+     WHERE id = 1",
     "UPDATE journal SET id = -1 WHERE id = 1; UPDATE journal SET id = 1 WHERE id = 2;
      UPDATE journal SET id = 2 WHERE id = -1",
 ];
 
-/// Each corruption is found, and one of the lies that are told is of that very row (of the account, where it is a balance; of
-/// what the row belonged to, where it is gone).
+/// Each corruption is found, and one of the lies that are told is of that very row (of the account, where it is a balance;
+/// of what the row belonged to, where it is gone).
 async fn found(world: &common::World, corruptions: &[(&str, &str)]) {
     assert_eq!(lies(world.folder()).await, Vec::<String>::new());
     for (corruption, row) in corruptions {

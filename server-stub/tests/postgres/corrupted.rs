@@ -8,7 +8,7 @@ use crate::common::cluster::folder_of_programs;
 use crate::common::payment::Deal;
 use crate::common::{Kind, World, assert_sound};
 
-/// Changes of one value each, with what changes it back, and the row that is named. Session 1 is Brian's and session 2 Acme's.
+/// Changes of one value each, with what changes it back, and the row that is named. Session 1 is Brian's, session 2 Acme's.
 const CORRUPTIONS: [(&str, &str, &str); 8] = [
     ("UPDATE journal_chain SET number = number - 1", "UPDATE journal_chain SET number = number + 1", "journal_chain 1"),
     (
