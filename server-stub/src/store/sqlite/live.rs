@@ -28,7 +28,7 @@ use super::super::{Change, ChangeSet};
 /// How many sessions are held, of some 200 bytes each; more are read from the file each time.
 const MAX_HELD: usize = 1 << 20;
 
-/// The open sessions that were asked for, or opened, since the start.
+/// The open sessions.
 #[derive(Debug, Default)]
 pub struct OpenSessions(RwLock<Table>);
 
@@ -47,7 +47,7 @@ pub struct Moment(u64);
 pub struct Known {
     /// The sessions that are held, by number.
     pub sessions: HashMap<u64, Session>,
-    /// Those that are not: ended, not asked for so far, or none.
+    /// Those that are not: ended, forgotten, too many, or none.
     pub missing: Vec<SessionId>,
     /// Indexes that are used, or may be.
     pub used: Vec<(SessionId, Index)>,
@@ -115,6 +115,11 @@ impl OpenSessions {
         let table = self.read();
         let live = table.sessions.get(&id.number())?;
         (!live.marks.holds(Mark::Answered(index))).then(|| live.session(id.number()))
+    }
+
+    /// Whether no more are held.
+    pub fn is_full(&self) -> bool {
+        self.read().sessions.len() >= MAX_HELD
     }
 
     /// Which moment it is.
@@ -266,5 +271,80 @@ impl Packed {
 impl std::fmt::Debug for Packed {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Packed(..)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use protocol::value::{Reading, Value as _};
+
+    use super::super::super::record::{LogEntry, SessionEnd};
+    use super::super::super::{Store as _, StoreError};
+    use super::super::SqliteStore;
+    use super::*;
+
+    fn session(number: u64) -> Session {
+        let nothing = Money::new(Currency::of("usd").expect("a currency"), 0);
+        Session {
+            id: SessionId::of_number(number),
+            protocol: Protocol::V1,
+            secrets: SessionSecrets { key: vec![5; 16].into(), salt: vec![6; 8].into() },
+            opening: nothing,
+            current: nothing,
+            opened: Date::from_millis(0),
+            lifetime_minutes: 120,
+            use_limit: Index::of(9).expect("an index"),
+            uses: 0,
+            persona: PersonaId::parse("acme-82", Reading::STRICT).expect("an id"),
+            status: SessionStatus::Open,
+            memo: "Christmas".to_owned(),
+        }
+    }
+
+    async fn commit(store: &SqliteStore, changes: Vec<Change>) {
+        store.commit(ChangeSet { conditions: Vec::new(), changes }).await.expect("a commit");
+    }
+
+    fn answered(number: u64, index: Index) -> Change {
+        let key = LogKey::Collection(number, index);
+        Change::Log(LogEntry { key, message_hash: [1; 32], response: String::new(), date: Date::from_millis(0) })
+    }
+
+    #[tokio::test]
+    async fn open_sessions_are_held_from_the_start() -> Result<(), StoreError> {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = SqliteStore::open(folder.path())?;
+        commit(&store, (1..=3).map(|number| Change::Open(Box::new(session(number)))).collect()).await;
+        commit(&store, vec![Change::Use(2), answered(2, Index::FIRST)]).await;
+        commit(&store, vec![Change::End(1, Date::from_millis(1), SessionEnd::Closed)]).await;
+        drop(store);
+        let store = SqliteStore::open(folder.path())?;
+        let known = store.open.known(&[1, 2, 3].map(SessionId::of_number), &[]);
+        assert_eq!(known.missing, [SessionId::of_number(1)]);
+        assert_eq!(known.sessions[&3], session(3));
+        assert_eq!(known.sessions[&2].uses, 1);
+        let id = SessionId::of_number(2);
+        assert_eq!(store.open.unanswered(&id, Index::FIRST), None);
+        assert!(store.open.unanswered(&id, Index::of(2).expect("an index")).is_some());
+        Ok(())
+    }
+
+    #[test]
+    fn what_was_found_before_a_commit_is_not_held_after_it() {
+        let open = OpenSessions::default();
+        let found = || [Found { session: session(1), marks: Vec::new() }];
+        let before = open.moment();
+        open.committed(None, Vec::new());
+        open.learn(before, found());
+        assert_eq!(open.known(&[session(1).id], &[]).sessions.len(), 0);
+        open.learn(open.moment(), found());
+        // It was in the books before the committer told it: told twice, it is the same.
+        for _ in 0..2 {
+            open.committed(None, vec![(1, Some((7, 3)))]);
+        }
+        let held = &open.known(&[session(1).id], &[]).sessions[&1];
+        assert_eq!((held.current.minor, held.uses), (7, 3));
+        open.committed(None, vec![(1, None)]);
+        assert_eq!(open.known(&[session(1).id], &[]).missing, [session(1).id]);
     }
 }

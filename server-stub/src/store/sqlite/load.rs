@@ -183,11 +183,21 @@ pub fn sessions(db: &Connection, ids: &[SessionId]) -> Result<HashMap<u64, Sessi
 
 /// Those of these sessions that exist, with the marks of those that are open.
 pub fn found(db: &Connection, ids: &[SessionId]) -> Result<Vec<Found>, StoreError> {
-    let with_marks = |session: Session| {
-        let marks = if session.is_open() { marks(db, session.id.number())? } else { Vec::new() };
-        Ok(Found { session, marks })
-    };
-    sessions(db, ids)?.into_values().map(with_marks).collect()
+    sessions(db, ids)?.into_values().map(|session| with_marks(db, session)).collect()
+}
+
+/// The next open sessions after a number, in order, with their marks.
+pub fn open_sessions(db: &Connection, after: u64, limit: usize) -> Result<Vec<Found>, StoreError> {
+    let sql = "SELECT s.* FROM session_130_live o JOIN session s ON s.id = o.id WHERE o.id > ?1 ORDER BY o.id LIMIT ?2";
+    all(db, sql, params![signed(after)?, count(limit)?], read::session)?
+        .into_iter()
+        .map(|s| with_marks(db, s))
+        .collect()
+}
+
+fn with_marks(db: &Connection, session: Session) -> Result<Found, StoreError> {
+    let marks = if session.is_open() { marks(db, session.id.number())? } else { Vec::new() };
+    Ok(Found { session, marks })
 }
 
 /// What a session's indexes are used for.

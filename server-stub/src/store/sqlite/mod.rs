@@ -47,6 +47,8 @@ const CHECKPOINT_PAGES: i64 = 8_192;
 const WRITER_CACHE_KIB: i64 = 64 * 1_024;
 /// How long a connection waits for another process (an audit, a backup) to let go.
 const BUSY_WAIT: Duration = Duration::from_secs(5);
+/// How many sessions are read at once at the start.
+const AT_ONCE: usize = 4_096;
 /// Connections that are kept open for reading; more are opened where more are needed at once.
 const KEPT_READERS: usize = 8;
 
@@ -69,7 +71,12 @@ impl SqliteStore {
         let path = folder.join(FILE);
         let writer = open_writer(&path)?;
         let last_session = last_session(&writer)?;
-        Self::over(path, last_session, Some(writer))
+        let store = Self::over(path, last_session, Some(writer))?;
+        if let Err(error) = store.remember() {
+            // A row that cannot be read is told to whoever asks for it; the audit names it.
+            tracing::warn!(%error, "open sessions are read when they are asked for");
+        }
+        Ok(store)
     }
 
     /// Opens the store of a folder in which a server may be running: it is there and of this version, and nothing is written
@@ -87,6 +94,19 @@ impl SqliteStore {
         let open = Arc::new(OpenSessions::default());
         let committer = Committer::start(path.clone(), writer, open.clone())?;
         Ok(Self { path, readers: Mutex::default(), open, committer, last_session: last_session.into() })
+    }
+
+    /// Reads the open sessions, so that the first payment of each costs what the others do: a million takes seconds.
+    fn remember(&self) -> Result<(), StoreError> {
+        let mut last = 0;
+        while !self.open.is_full() {
+            let moment = self.open.moment();
+            let found = self.read(|connection| load::open_sessions(connection, last, AT_ONCE))?;
+            let Some(newest) = found.last() else { break };
+            last = newest.session.id.number();
+            self.open.learn(moment, found);
+        }
+        Ok(())
     }
 
     /// Runs a load on a connection of its own, within one snapshot.
