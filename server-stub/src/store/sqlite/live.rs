@@ -16,7 +16,7 @@ use protocol::date::Date;
 use protocol::money::{Currency, Money};
 use protocol::persona::PersonaId;
 use protocol::secret::SessionSecrets;
-use protocol::value::{Index, SessionId};
+use protocol::value::{Index, Reading, SessionId, Value as _};
 use zeroize::Zeroizing;
 
 pub use self::marks::Mark;
@@ -25,8 +25,9 @@ use super::super::plan::Plan;
 use super::super::record::{LogKey, Session, SessionStatus};
 use super::super::{Change, ChangeSet};
 
-/// How many sessions are held, of some 200 bytes each; more are read from the file each time.
-const MAX_HELD: usize = 1 << 20;
+/// How many sessions are held, of some 200 bytes each: what a table of 2^20 places takes before it doubles. More are read
+/// from the file each time.
+const MAX_HELD: usize = (1 << 20) / 8 * 7;
 
 /// The open sessions.
 #[derive(Debug, Default)]
@@ -67,12 +68,14 @@ pub struct Found {
     pub marks: Vec<Mark>,
 }
 
-/// An open session, packed.
+/// An open session, packed: there may be a million.
 #[derive(Debug)]
 struct Live {
     secrets: Packed,
-    persona: PersonaId,
-    memo: Box<str>,
+    persona: Box<str>,
+    /// Few have one.
+    #[allow(clippy::box_collection, reason = "nothing is one word of this, and two or three of what it holds")]
+    memo: Option<Box<String>>,
     marks: Marks,
     opening: i64,
     current: i64,
@@ -187,8 +190,8 @@ impl Table {
         let Some(secrets) = Packed::of(&session.secrets) else { return };
         let live = Live {
             secrets,
-            persona: session.persona.clone(),
-            memo: session.memo.as_str().into(),
+            persona: session.persona.as_str().into(),
+            memo: Some(session.memo.clone()).filter(|memo| !memo.is_empty()).map(Box::new),
             marks: marks.into_iter().collect(),
             opening: session.opening.minor,
             current,
@@ -244,9 +247,9 @@ impl Live {
             lifetime_minutes: self.lifetime_minutes,
             use_limit: self.use_limit,
             uses: self.uses,
-            persona: self.persona.clone(),
+            persona: PersonaId::parse(&self.persona, Reading::STRICT).expect("invariant: it was one"),
             status: SessionStatus::Open,
-            memo: self.memo.to_string(),
+            memo: self.memo.as_deref().cloned().unwrap_or_default(),
         }
     }
 }
@@ -276,8 +279,6 @@ impl std::fmt::Debug for Packed {
 
 #[cfg(test)]
 mod tests {
-    use protocol::value::{Reading, Value as _};
-
     use super::super::super::record::{LogEntry, SessionEnd};
     use super::super::super::{Store as _, StoreError};
     use super::super::SqliteStore;
@@ -327,6 +328,11 @@ mod tests {
         assert_eq!(store.open.unanswered(&id, Index::FIRST), None);
         assert!(store.open.unanswered(&id, Index::of(2).expect("an index")).is_some());
         Ok(())
+    }
+
+    #[test]
+    fn a_million_sessions_have_room() {
+        assert!(size_of::<Live>() <= 160, "{}", size_of::<Live>());
     }
 
     #[test]
